@@ -1,0 +1,55 @@
+"""`decide(state, event, policy)`: the whole of the core, as one function without side effects."""
+
+from collections.abc import Callable
+from typing import Any
+
+from policies import events as ev
+from policies.decide import breaks, calls, handoffs, keys, pages, pbx
+from policies.events import Event
+from policies.rules import Policy
+from policies.state import Decision, Draft, State
+
+_TIMERS: dict[str, Callable[[Draft, ev.TimerFired], None]] = {
+    "call": calls.on_timer,
+    "break": breaks.on_timer,
+    "page": pages.on_timer,
+}
+
+
+def _on_timer(d: Draft, e: ev.TimerFired) -> None:
+    _TIMERS[e.timer.entity](d, e)
+
+
+_DECIDE: dict[type[Event], Callable[[Draft, Any], None]] = {
+    ev.KeyPressed: keys.on_key,
+    ev.CallChanged: calls.on_changed,
+    ev.CallEnded: calls.on_ended,
+    ev.AnnouncementFinished: calls.on_announcement,
+    ev.ReleaseFinished: calls.on_release,
+    ev.LatchAgreed: calls.on_latch_agreed,
+    ev.ColleagueJoined: handoffs.on_joined,
+    ev.ColleagueMissed: handoffs.on_missed,
+    ev.LeaveFinished: handoffs.on_leave,
+    ev.PauseFinished: breaks.on_paused,
+    ev.UnpauseFinished: breaks.on_unpaused,
+    ev.BreakEnded: breaks.on_ended,
+    ev.MemberChanged: breaks.on_member,
+    ev.Notified: pages.on_notified,
+    ev.PageOpened: pages.on_opened,
+    ev.PageAnswered: pages.on_answered,
+    ev.TimerFired: _on_timer,
+    ev.PbxConnected: pbx.on_connected,
+    ev.PbxLost: pbx.on_lost,
+    ev.ActionFinished: lambda _d, _e: None,
+}
+
+
+def decide(state: State, event: Event, policy: Policy) -> Decision:
+    """Return what follows from `event`.
+
+    Raises:
+        IllegalTransitionError: a bug of ours; nothing has changed.
+    """
+    draft = Draft(state, event, policy)
+    _DECIDE[type(event)](draft, event)
+    return draft.decided()

@@ -1,0 +1,144 @@
+"""A page: somebody is told, and told again, until a person answers. Its states, and the table between them.
+
+Sent, delivered and read are kept and are not enough. Rungs follow each other by policy; an empty rung is skipped at
+once; after the last round the last resort is told, and told again, until somebody answers. There is no row that ends a
+page without a person.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from policies.events import Delivery
+from policies.rules import Contact, OfficeHours, PagePlan, Severity, When
+from policies.tables import Table
+
+LAST_RESORT = -1
+
+
+class PageState(StrEnum):
+    """States of a page."""
+
+    CALLING = "calling"  # a rung has been told, its time runs
+    LAST_RESORT = "last_resort"
+    ANSWERED = "answered"
+
+
+class PageCause(StrEnum):
+    """What moves a page."""
+
+    NEXT = "next_rung"
+    EXHAUSTED = "no_rung_left"
+    ANSWERED = "answered"
+
+
+_S, _C = PageState, PageCause
+
+PAGES: Table[PageState, PageCause] = Table(
+    "page",
+    {
+        _S.CALLING: {_C.NEXT: _S.CALLING, _C.EXHAUSTED: _S.LAST_RESORT, _C.ANSWERED: _S.ANSWERED},
+        _S.LAST_RESORT: {_C.EXHAUSTED: _S.LAST_RESORT, _C.ANSWERED: _S.ANSWERED},
+        _S.ANSWERED: {_C.ANSWERED: _S.ANSWERED},
+    },
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One message to one address.
+
+    Attributes:
+        message: its id, the same for every attempt.
+        person: who.
+        channel: "mqtt", "sms" …
+        address: in that channel's words.
+        language: of the message.
+        step: rung, or LAST_RESORT.
+        round: from 0.
+        attempt: the latest attempt, from 1.
+        action: id of the latest `Notify` action.
+        delivery: what the carrier said, None while it has not.
+        at: when the latest attempt was asked for, or its answer came.
+        detail: the carrier's words.
+    """
+
+    message: str
+    person: str
+    channel: str
+    address: str
+    language: str
+    step: int
+    round: int
+    attempt: int
+    action: str
+    delivery: Delivery | None
+    at: datetime
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One running escalation.
+
+    Attributes:
+        id: its id.
+        incident: what it is about.
+        reason: "call", "drill", "test", or "no_call" (an acute key without a call).
+        plan: the plan as it stood when the page was opened.
+        severity: acute pages are never rate-limited.
+        state: see `PAGES`.
+        step: the rung that was told last, or LAST_RESORT.
+        round: from 0.
+        opened_at: when.
+        told: every message.
+        answered_by: who took it.
+        answered_at: when.
+        means: how.
+    """
+
+    id: str
+    incident: str
+    reason: str
+    plan: PagePlan
+    severity: Severity
+    state: PageState
+    step: int
+    round: int
+    opened_at: datetime
+    told: tuple[Told, ...] = ()
+    answered_by: str = ""
+    answered_at: datetime | None = None
+    means: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """Who is to be told next.
+
+    Attributes:
+        step: index in the plan, or LAST_RESORT.
+        round: from 0.
+        people: who.
+        wait_s: until the next rung.
+    """
+
+    step: int
+    round: int
+    people: tuple[Contact, ...]
+    wait_s: float
+
+
+def next_rung(plan: PagePlan, office: OfficeHours, at: datetime, step: int, rounds_done: int) -> Rung:
+    """Return the first rung after (`rounds_done`, `step`) that has somebody to tell at `at`; else the last resort."""
+    is_open = office.is_open(at)
+    wanted = {When.ALWAYS, When.OFFICE if is_open else When.OUTSIDE}
+    first = step + 1
+    for round_ in range(rounds_done, plan.rounds):
+        for index in range(first, len(plan.steps)):
+            rung = plan.steps[index]
+            people = tuple(p for p in rung.people if p.channels)
+            if rung.when in wanted and people:
+                return Rung(index, round_, people, rung.wait_s)
+        first = 0
+    return Rung(LAST_RESORT, plan.rounds, (plan.last_resort,), plan.last_resort_every_s)

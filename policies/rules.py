@@ -1,0 +1,245 @@
+"""The workplace's policy, checked and resolved, as the core uses it. Built by `telephony.settings` from TOML.
+
+A policy never loosens a call that is under way: `Policy.for_kind` combines the rules in force now with those that were
+in force when the call began, and takes the stricter of each.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, time, timedelta
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from policies.model import KeyUse, Target
+
+
+class Severity(StrEnum):
+    """How urgent a page is. Acute goes first and is never rate-limited."""
+
+    ACUTE = "acute"
+    URGENT = "urgent"
+    NORMAL = "normal"
+
+
+class LeaveWhen(StrEnum):
+    """When the agent leaves after a handoff."""
+
+    ON_JOIN = "on_join"
+    BY_KEY = "by_key"
+
+
+@dataclass(frozen=True, slots=True)
+class KindRules:
+    """What policy says of one kind of call.
+
+    Attributes:
+        kind: its name.
+        warnings: how many warnings the caller must have heard before an ending.
+        warning: name of the prompt, "" for none.
+        warning_tries: how often a warning that was not heard is played again by itself.
+        wait_s: from the end of a warning until the end key works.
+        warning_lasts_s: after that long without an ending, a new warning is needed.
+        may_end: whether the call may be ended at all.
+        closing: name of the closing prompt.
+        latched: flagging starts the acute procedure: no ending by any way.
+        may_transfer: whether the handoff keys work.
+        break_s: break after the call; 0 for none.
+        page: name of the page plan; "" for none.
+        severity: of that page.
+    """
+
+    kind: str
+    warnings: int = 1
+    warning: str = "warning"
+    warning_tries: int = 2
+    wait_s: float = 5.0
+    warning_lasts_s: float = 600.0
+    may_end: bool = False
+    closing: str = "closing"
+    latched: bool = False
+    may_transfer: bool = True
+    break_s: int = 0
+    page: str = ""
+    severity: Severity = Severity.NORMAL
+
+
+def strictest(now: KindRules, earlier: KindRules) -> KindRules:
+    """Combine two versions of a kind's rules: of everything that ends calls or shortens breaks, the stricter one."""
+    return replace(
+        now,
+        warnings=max(now.warnings, earlier.warnings),
+        warning=now.warning or earlier.warning,
+        wait_s=max(now.wait_s, earlier.wait_s),
+        warning_lasts_s=min(now.warning_lasts_s, earlier.warning_lasts_s),
+        may_end=now.may_end and earlier.may_end,
+        latched=now.latched or earlier.latched,
+        break_s=max(now.break_s, earlier.break_s),
+        page=now.page or earlier.page,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class HandoffRules:
+    """How a colleague or the chief is brought in.
+
+    Attributes:
+        ring_s: how long each is rung.
+        brief: prompt that the other hears before the caller; "" for none.
+        leave: when the agent leaves.
+        then: what follows when nobody answers: "" (agent is told), "chief", or "page:<plan>".
+        same_team_first: colleagues of the agent's own team before others.
+        most: how many are rung at the most.
+    """
+
+    ring_s: float = 15.0
+    brief: str = ""
+    leave: LeaveWhen = LeaveWhen.BY_KEY
+    then: str = ""
+    same_team_first: bool = True
+    most: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class BreakRules:
+    """What policy says of breaks.
+
+    Attributes:
+        agent_may_end: the agent may end the own break by key.
+        retry_s: how soon a refused pause is asked for again.
+    """
+
+    agent_may_end: bool = True
+    retry_s: float = 5.0
+
+
+class When(StrEnum):
+    """When a step of a page plan is used."""
+
+    ALWAYS = "always"
+    OFFICE = "office"
+    OUTSIDE = "outside"
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """A person (or a desk) who can be paged.
+
+    Attributes:
+        name: who.
+        channels: (channel, address) in policy's order: ("sms", "+4520304050"), ("mqtt", "anna").
+        language: two letters.
+    """
+
+    name: str
+    channels: tuple[tuple[str, str], ...]
+    language: str = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One rung: all its people are told at once.
+
+    Attributes:
+        people: who.
+        wait_s: how long to wait for an answer before the next rung.
+        when: office hours, outside, or always.
+    """
+
+    people: tuple[Contact, ...]
+    wait_s: float
+    when: When = When.ALWAYS
+
+
+@dataclass(frozen=True, slots=True)
+class PagePlan:
+    """An escalation.
+
+    Attributes:
+        name: its name in the policy.
+        steps: the rungs.
+        rounds: how many times the rungs are gone through before the last resort.
+        last_resort: told when nobody answered, and again every `last_resort_every_s`, until somebody does.
+    """
+
+    name: str
+    steps: tuple[Step, ...]
+    last_resort: Contact
+    rounds: int = 2
+    last_resort_every_s: float = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class OfficeHours:
+    """When the office is open, in its own zone. Public holidays are closed days.
+
+    Attributes:
+        zone: IANA name.
+        hours: weekday (0 = Monday) -> opening and closing times.
+        holidays: closed dates.
+    """
+
+    zone: str = "Europe/Copenhagen"
+    hours: Mapping[int, tuple[tuple[time, time], ...]] = field(default_factory=dict)
+    holidays: frozenset[date] = frozenset()
+
+    def is_open(self, at: datetime) -> bool:
+        """Tell whether the office is open at `at` (aware)."""
+        local = at.astimezone(ZoneInfo(self.zone))
+        if local.date() in self.holidays:
+            return False
+        now = local.time()
+        return any(opens <= now < closes for opens, closes in self.hours.get(local.weekday(), ()))
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """One version of the policy.
+
+    Attributes:
+        version: short hash of the file, for the audit trail.
+        late_key_s: an ending key that took longer than this to arrive is not obeyed.
+        late_flag_s: a flag that comes this long after the call still counts for it.
+        double_press_s: two presses of a key within this time are one.
+    """
+
+    version: str
+    kinds: Mapping[str, KindRules]
+    keys: Mapping[str, KeyUse]
+    handoffs: Mapping[str, HandoffRules] = field(default_factory=dict)
+    chiefs: tuple[Target, ...] = ()
+    breaks: BreakRules = field(default_factory=BreakRules)
+    pages: Mapping[str, PagePlan] = field(default_factory=dict)
+    office: OfficeHours = field(default_factory=OfficeHours)
+    teams: Mapping[str, str] = field(default_factory=dict)
+    late_key_s: float = 5.0
+    late_flag_s: float = 120.0
+    double_press_s: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The rules in force, and those that calls under way may have begun with.
+
+    Attributes:
+        now: in force.
+        earlier: (replaced at, rules), newest first.
+    """
+
+    now: Rules
+    earlier: tuple[tuple[datetime, Rules], ...] = ()
+
+    def replaced_by(self, rules: Rules, at: datetime, keep: timedelta = timedelta(hours=24)) -> "Policy":
+        """Return the policy after a reload at `at`; versions replaced longer than `keep` ago are forgotten."""
+        past = tuple((t, r) for t, r in self.earlier if at - t < keep)
+        return Policy(rules, ((at, self.now), *past))
+
+    def for_kind(self, kind: str, began_at: datetime) -> KindRules | None:
+        """Return what applies to a call of `kind` that began at `began_at`; None when policy has no such kind."""
+        versions = [self.now] + [rules for replaced_at, rules in self.earlier if replaced_at > began_at]
+        found = [v.kinds[kind] for v in versions if kind in v.kinds]
+        if not found:
+            return None
+        combined = found[0]
+        for earlier in found[1:]:
+            combined = strictest(combined, earlier)
+        return combined

@@ -1,0 +1,1 @@
+"""The running service: engine, ports, settings, command line."""

@@ -1,0 +1,352 @@
+"""The engine: one task owns the state.
+
+An event comes in, the pure core decides, the journal commits the decision, and only then is anything done. What is done
+runs as tasks of its own, so that a hung gateway delays no warning; how it went comes back as an event. A stalled store
+stalls decisions, never the reading of the PBX: `take` never blocks, and keeps what concerns guarded calls, no more.
+
+Hang-ups fail closed, alarms fail open: without a committed journal nothing ends a call, and a page goes out all the
+same.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from time import perf_counter
+from typing import Any
+
+import structlog
+
+from policies import actions as act
+from policies import events as ev
+from policies.decide import decide
+from policies.guards import CallState
+from policies.model import AgentId, KeyUse, LegId, Outcome, Source, Timer
+from policies.rules import Policy, Rules
+from policies.state import Decision, State
+from policies.tables import IllegalTransitionError
+from telephony.carry_out import CarryOut
+from telephony.errors import BagvagtError
+from telephony.ports import Clock, CodePressed, Entry, Journal, Listener, LostRelease, Pager, Pbx, Seen
+
+_log = structlog.get_logger()
+
+ALARMS = (act.Notify, act.StandDown)
+LOOK_AT_TIMERS_S = 1.0
+STORE_PATIENCE_S = 2.0
+UNSAVED_MOST = 10_000
+
+
+class Engine:
+    """Takes events in, keeps the state, has decisions carried out.
+
+    Attributes:
+        state: as of the last decision.
+        policy: in force.
+        ready: set once the journal has been read back.
+    """
+
+    def __init__(
+        self,
+        *,
+        policy: Policy,
+        pbx: Pbx,
+        pager: Pager,
+        journal: Journal,
+        clock: Clock,
+        listeners: Sequence[Listener] = (),
+    ) -> None:
+        self.state = State()
+        self.policy = policy
+        self.ready = asyncio.Event()
+        self._pbx = pbx
+        self._pager = pager
+        self._journal = journal
+        self._clock = clock
+        self._listeners = listeners
+        self._carry_out = CarryOut(pbx, pager, self._still_permitted, self.stamp)
+        self._inbox: asyncio.Queue[ev.Event] = asyncio.Queue()
+        self._waiting: dict[str, ev.KeyPressed] = {}
+        self._answers: dict[str, asyncio.Future[act.Tell]] = {}
+        self._after_connect: list[ev.Event] = []
+        self._unsaved: deque[Entry] = deque(maxlen=UNSAVED_MOST)
+        self._fired: set[Timer] = set()
+        self._timers_changed = asyncio.Event()
+        self._tasks: asyncio.TaskGroup
+
+    async def run(self) -> None:
+        """Read the journal back, then follow events until cancelled."""
+        recovered = await self._journal.recover()
+        self.state = recovered.state
+        async with asyncio.TaskGroup() as self._tasks:
+            self._recover(recovered.open_actions)
+            self._tasks.create_task(self._pager.run(self.take), name="pager")
+            self._tasks.create_task(self._pbx.run(self.take), name="pbx")
+            self._tasks.create_task(self._watch_timers(), name="timers")
+            self.ready.set()
+            while True:
+                await self._handle(await self._inbox.get())
+
+    # What comes in.
+
+    def take(self, seen: Seen) -> None:
+        """Take something in; never blocks. A change in a call that nobody guards is let go here."""
+        if isinstance(seen, CodePressed):
+            key = self.policy.now.keys.get(seen.key)
+            if key is None:
+                _log.warning("key_unknown", key=seen.key, agent=seen.agent)
+                return
+            self._wait_for(self._key_pressed(seen.agent, key, seen.source, seen.pressed_at, seen.leg))
+            return
+        if isinstance(seen, ev.CallChanged | ev.CallEnded):
+            call = seen.call.id if isinstance(seen, ev.CallChanged) else seen.call
+            if call not in self.state.guards and not any(call in _calls_of(k) for k in self._waiting.values()):
+                return
+        self._inbox.put_nowait(seen)
+
+    async def press(
+        self, agent: AgentId, key: KeyUse, source: Source, *, pressed_at: datetime | None = None
+    ) -> act.Tell:
+        """Press a key for an agent; return the answer."""
+        event = self._key_pressed(agent, key, source, pressed_at or self._clock.now(), None)
+        answer: asyncio.Future[act.Tell] = asyncio.get_running_loop().create_future()
+        self._answers[event.id] = answer
+        self._wait_for(event)
+        try:
+            return await answer
+        finally:
+            self._answers.pop(event.id, None)
+
+    def reload(self, rules: Rules) -> None:
+        """Put a new policy in force; calls under way keep what it would loosen."""
+        self.policy = self.policy.replaced_by(rules, self._clock.now())
+
+    def stamp(self) -> dict[str, Any]:
+        """Return `id` and `at` for a new event."""
+        return {"id": self._clock.new_id(), "at": self._clock.now()}
+
+    def _wait_for(self, event: ev.KeyPressed) -> None:
+        self._waiting[event.id] = event
+        self._inbox.put_nowait(event)
+
+    def _key_pressed(
+        self, agent: AgentId, key: KeyUse, source: Source, pressed_at: datetime, leg: LegId | None
+    ) -> ev.KeyPressed:
+        return ev.KeyPressed(
+            **self.stamp(),
+            agent=agent,
+            key=key,
+            source=source,
+            pressed_at=pressed_at,
+            leg=leg,
+            calls=self._pbx.calls_of(agent),
+            last_call=self._pbx.last_call_of(agent),
+            candidates=self._pbx.candidates(),
+        )
+
+    # Decide, commit, do.
+
+    async def _handle(self, event: ev.Event) -> None:
+        started = perf_counter()
+        before = self.state
+        if isinstance(event, ev.KeyPressed):
+            event = _as_of_now(event, self._clock.now())
+        try:
+            decision = decide(before, event, self.policy)
+        except IllegalTransitionError as error:
+            _log.exception("illegal_transition", event_id=event.id, event=type(event).__name__, error=str(error))
+            decision = Decision(before, (), (), ())
+        entry = _entry(event, decision)
+        self.state = decision.state  # the latch holds from here, whatever the store does
+        early = await self._commit(entry) if _concerns_people(entry) else ()
+        self._waiting.pop(event.id, None)
+        if isinstance(event, ev.TimerFired):
+            self._fired.discard(event.timer)
+        if entry.timers:
+            self._timers_changed.set()
+        for action in decision.actions:
+            if action not in early:
+                self._do(action, event)
+        for listener in self._listeners:
+            listener.decided(event, self.state, decision.actions)
+        self._after(event)
+        _log_decision(event, before, decision, (perf_counter() - started) * 1000)
+
+    async def _commit(self, entry: Entry) -> Sequence[act.Action]:
+        """Commit; return the actions that could not wait for it."""
+        commit = asyncio.ensure_future(self._save(entry))
+        try:
+            await asyncio.wait({commit}, timeout=STORE_PATIENCE_S)
+            early: list[act.Action] = []
+            if not commit.done() or not commit.result():
+                early += [a for a in entry.actions if isinstance(a, ALARMS)]
+                for action in early:
+                    self._do(action, entry.event)
+            if not await commit:
+                early += self._refuse_endings(entry)
+            return early
+        finally:
+            commit.cancel()
+
+    async def _save(self, entry: Entry) -> bool:
+        self._unsaved.append(entry)
+        try:
+            while self._unsaved:
+                await self._journal.commit(self._unsaved[0])
+                self._unsaved.popleft()
+        except BagvagtError as error:
+            _log.error("journal_failed", unsaved=len(self._unsaved), error=str(error))
+            return False
+        return True
+
+    def _refuse_endings(self, entry: Entry) -> list[act.Action]:
+        """Without a journal nothing ends a call."""
+        endings = [a for a in entry.actions if isinstance(a, act.Release)]
+        for a in endings:
+            self._inbox.put_nowait(self._carry_out.failed(a, Outcome.FAILED, "journal"))
+        return list(endings)
+
+    def _do(self, action: act.Action, event: ev.Event) -> None:
+        if isinstance(action, act.StartTimer | act.CancelTimer):
+            return
+        if isinstance(action, act.Tell):
+            answer = self._answers.get(action.press)
+            if answer is not None and not answer.done():
+                answer.set_result(action)
+            if not _wants_tone(action, event):
+                return
+        self._tasks.create_task(self._do_and_report(action), name=f"{type(action).__name__} {action.id}")
+
+    async def _do_and_report(self, action: act.Action) -> None:
+        outcome = await self._carry_out(action)
+        if not isinstance(action, act.Tell):
+            self._inbox.put_nowait(outcome)
+
+    def _after(self, event: ev.Event) -> None:
+        if isinstance(event, ev.PbxConnected) and self._after_connect:
+            for lost in self._after_connect:
+                self._inbox.put_nowait(lost)
+            self._after_connect = []
+
+    def _still_permitted(self, action: act.Release) -> bool:
+        """Look at the latch once more, and at keys that wait to be decided."""
+        permit = action.permit
+        guard = self.state.guards.get(permit.call)
+        if guard is None or guard.state is not CallState.ENDING or guard.permit != permit.id:
+            return False
+        kinds = self.policy.now.kinds
+        waiting = (k.key.kind for k in self._waiting.values() if permit.call in _calls_of(k))
+        return not any(kind in kinds and kinds[kind].latched for kind in waiting)
+
+    # Timers.
+
+    async def run_due(self) -> None:
+        """Fire what is due now."""
+        for timer in await self._journal.due_timers(self._clock.now()):
+            if timer not in self._fired:
+                self._fired.add(timer)
+                self._inbox.put_nowait(ev.TimerFired(**self.stamp(), timer=timer))
+
+    async def _watch_timers(self) -> None:
+        while True:
+            self._timers_changed.clear()
+            try:
+                await self.run_due()
+                due = await self._journal.next_due()
+            except BagvagtError as error:
+                _log.error("timers_unreadable", error=str(error))
+                due = None
+            wait_s = LOOK_AT_TIMERS_S  # never longer: the wall clock may jump
+            if due is not None and not self._fired:
+                wait_s = min(wait_s, max(0.0, (due - self._clock.now()).total_seconds()))
+            try:
+                await asyncio.wait_for(self._timers_changed.wait(), wait_s)
+            except TimeoutError:
+                continue
+
+    # After a restart.
+
+    def _recover(self, open_actions: Iterable[act.Action | LostRelease]) -> None:
+        """An unknown alarm is sent again at once; of all else the outcome is unknown, said so once the PBX was read."""
+        for action in open_actions:
+            if isinstance(action, ALARMS):
+                self._do(action, ev.Event(**self.stamp()))
+            else:
+                self._after_connect.append(self._carry_out.unknown(action))
+
+
+def _calls_of(key: ev.KeyPressed) -> set[str]:
+    last = (key.last_call[0].id,) if key.last_call else ()
+    return {*(c.id for c in key.calls), *last}
+
+
+def _as_of_now(event: ev.KeyPressed, now: datetime) -> ev.KeyPressed:
+    """A key that waited behind a stalled store is decided with the time of its decision."""
+    return replace(event, at=max(now, event.at))
+
+
+def _entry(event: ev.Event, decision: Decision) -> Entry:
+    timers: dict[Timer, datetime | None] = {}
+    if isinstance(event, ev.TimerFired):
+        timers[event.timer] = None
+    for action in decision.actions:
+        if isinstance(action, act.StartTimer):
+            timers[action.timer] = action.due_at
+        elif isinstance(action, act.CancelTimer):
+            timers[action.timer] = None
+    no_intent = (act.StartTimer, act.CancelTimer, act.Tell)
+    outcome = next((v for n in ("outcome", "played", "delivery") if (v := getattr(event, n, ""))), "")
+    return Entry(
+        event=event,
+        changed=decision.changed,
+        dropped=decision.dropped,
+        actions=tuple(a for a in decision.actions if not isinstance(a, no_intent)),
+        done=getattr(event, "action", ""),
+        outcome=str(outcome) or ("done" if hasattr(event, "action") else ""),
+        timers=tuple(timers.items()),
+        told=tuple(a for a in decision.actions if isinstance(a, act.Tell)),
+    )
+
+
+def _concerns_people(entry: Entry) -> bool:
+    return bool(
+        entry.changed or entry.dropped or entry.actions or entry.done or entry.timers or entry.told
+    ) or isinstance(entry.event, ev.PbxConnected | ev.PbxLost)
+
+
+def _wants_tone(tell: act.Tell, event: ev.Event) -> bool:
+    """A phone-only agent hears a tone; one who hears the warning itself needs none."""
+    if isinstance(event, ev.KeyPressed) and event.source in (Source.HTTP, Source.COMMAND):
+        return False
+    return tell.reason.value != "warning_started"
+
+
+def _log_decision(event: ev.Event, before: State, decision: Decision, ms: float) -> None:
+    if not decision.changed and not decision.actions:
+        return
+    moved = []
+    for entity in decision.changed:
+        key = getattr(entity, "id", None) or entity.call  # type: ignore[union-attr]
+        was = _state_of(before, entity)
+        moved.append(f"{type(entity).__name__.lower()} {key}: {was}→{entity.state.value}")
+    _log.info(
+        "decided",
+        event_id=event.id,
+        what=type(event).__name__,
+        moved=moved,
+        actions=[type(a).__name__ for a in decision.actions],
+        ms=round(ms, 2),
+    )
+
+
+def _state_of(state: State, entity: Any) -> str:
+    tables: dict[str, Any] = {
+        "Guard": state.guards,
+        "Handoff": state.handoffs,
+        "Break": state.breaks,
+        "Page": state.pages,
+    }
+    key = entity.call if type(entity).__name__ == "Guard" else entity.id
+    was = tables[type(entity).__name__].get(key)
+    return was.state.value if was else "new"
