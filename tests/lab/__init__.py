@@ -1,0 +1,1 @@
+"""The lab: a real Asterisk, phones that listen, a real broker. Loopback only."""
