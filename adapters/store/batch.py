@@ -1,0 +1,176 @@
+"""From entries to rows, and from a group of entries to the few statements of one transaction.
+
+Within a group the last word on an entity or a timer is the one that is written; intents and audit lines are all
+written, in order. So the result is the same as with one transaction for each entry.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Delete, Insert, Update, bindparam, delete, insert, update
+
+from adapters.store.chain import Head, Link, link
+from adapters.store.codec import encode, incident_of, key_of
+from adapters.store.database import upsert
+from adapters.store.errors import EntryRefusedError
+from adapters.store.schema import AUDIT, ENTITY, INTENT, TIMER
+from policies.actions import Action, CancelTimer, Release, StartTimer, Tell
+from policies.events import Event
+from policies.model import Timer
+from telephony.ports import Entry
+
+Row = dict[str, Any]
+Key = tuple[str, str]
+
+_INTEND: Insert = insert(INTENT).inline()
+_CHAIN: Insert = insert(AUDIT)
+_CLOSE: Update = (
+    update(INTENT)
+    .where(INTENT.c.id == bindparam("done"), INTENT.c.outcome.is_(None))
+    .values(outcome=bindparam("how"), outcome_at=bindparam("at"))
+)
+_DROP: Delete = delete(TIMER).where(
+    TIMER.c.entity == bindparam("of"), TIMER.c.entity_id == bindparam("of_id"), TIMER.c.what == bindparam("which")
+)
+# What an auditor may read of an event: who acted, by which key. Never a number, a note, or a carrier's words.
+_WHO = ("agent", "by", "means")
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What one entry writes, apart from its place in the chain.
+
+    Attributes:
+        at: when.
+        entities: rows by key.
+        intents: rows in order.
+        timers: due times, None to drop.
+        closed: (action id, outcome), None when the event is no outcome.
+        content: the audit line, without from-states and place.
+    """
+
+    at: datetime
+    entities: Mapping[Key, Row]
+    intents: tuple[Row, ...]
+    timers: Mapping[Timer, datetime | None]
+    closed: tuple[str, str] | None
+    content: Row
+
+
+def rows_of(entry: Entry) -> Rows:
+    """Return what `entry` writes. Timers among the actions are left out: they come in `Entry.timers`.
+
+    Raises:
+        EntryRefusedError: the event's time has no zone.
+    """
+    if entry.event.at.tzinfo is None:
+        raise EntryRefusedError("committing to the journal", f"event {entry.event.id} has a time without a zone")
+    at = entry.event.at.astimezone(UTC)
+    entities = {key_of(e): (e, False) for e in entry.changed}
+    for dropped in entry.dropped:
+        key = key_of(dropped)
+        entities[key] = (entities.get(key, (dropped, False))[0], True)
+    acts = [a for a in entry.actions if not isinstance(a, (StartTimer, CancelTimer))]
+    return Rows(
+        at=at,
+        entities={
+            (kind, id_): {
+                "kind": kind,
+                "id": id_,
+                "state": entity.state.value,
+                "body": encode(entity),
+                "incident": incident_of(entity),
+                "opened_at": at,  # of a row that stands, the first one is kept
+                "updated_at": at,
+                "over": over,
+            }
+            for (kind, id_), (entity, over) in entities.items()
+        },
+        intents=tuple(
+            {"id": a.id, "kind": type(a).__name__, "body": encode(a), "event_id": entry.event.id, "created_at": at}
+            for a in acts
+        ),
+        timers=dict(entry.timers),
+        closed=(entry.done, entry.outcome) if entry.done else None,
+        content=_content(entry, entry.event, acts),
+    )
+
+
+def _content(entry: Entry, event: Event, acts: Iterable[Action]) -> Row:
+    content: Row = {"event": event.id, "type": type(event).__name__, "actions": [_told(a) for a in acts]}
+    content |= {name: getattr(event, name) for name in _WHO if hasattr(event, name)}
+    key = getattr(event, "key", None)
+    if key is not None:
+        content |= {"key": key.name, "source": event.source.value}  # type: ignore[attr-defined]  # a key press has one
+    if entry.done:
+        content |= {"done": entry.done, "outcome": entry.outcome}
+    return content
+
+
+def _told(action: Action) -> Row:
+    told: Row = {"id": action.id, "type": type(action).__name__}
+    if isinstance(action, Tell):
+        told |= {"verdict": action.verdict.value, "reason": action.reason.value, "rule": action.rule}
+    elif isinstance(action, Release):
+        told |= {"permit": action.permit.id, "rule": action.permit.rule, "heard": len(action.permit.heard)}
+    return told
+
+
+@dataclass(slots=True)
+class Batch:
+    """A group of entries on its way into one transaction.
+
+    Attributes:
+        head: end of the audit chain, after this batch.
+        states: entities as they stood before it, by key; not changed here.
+    """
+
+    head: Head
+    states: Mapping[Key, str]
+    entities: dict[Key, Row] = field(default_factory=dict)
+    _intents: list[Row] = field(default_factory=list)
+    _timers: dict[Timer, datetime | None] = field(default_factory=dict)
+    _closed: list[Row] = field(default_factory=list)
+    _links: list[Link] = field(default_factory=list)
+
+    def add(self, rows: Rows) -> None:
+        """Take in one more entry."""
+        changed = [self._change(key, row) for key, row in rows.entities.items()]
+        made = link(self.head, rows.at.isoformat(timespec="microseconds"), {**rows.content, "changed": changed})
+        self._links.append(made)
+        self.head = Head(made.seq, made.hash)
+        self.entities |= rows.entities
+        self._intents += rows.intents
+        self._timers |= rows.timers
+        if rows.closed is not None:
+            action, outcome = rows.closed
+            self._closed.append({"done": action, "how": outcome, "at": rows.at})
+
+    def _change(self, key: Key, row: Row) -> Row:
+        before = self.entities.get(key)
+        was = self.states.get(key) if before is None or before["over"] else before["state"]
+        change = {"kind": row["kind"], "id": row["id"], "from": was, "to": row["state"]}
+        return change | {"over": True} if row["over"] else change
+
+    def write(self, connection: Connection) -> None:
+        """Write it all, in the transaction that `connection` has begun."""
+        dialect = connection.dialect.name
+        if self.entities:
+            connection.execute(upsert(dialect, ENTITY, "opened_at"), list(self.entities.values()))
+        if self._intents:
+            connection.execute(_INTEND, self._intents)
+        if self._closed:
+            connection.execute(_CLOSE, self._closed)
+        due = [{**_named(t), "due_at": at} for t, at in self._timers.items() if at is not None]
+        gone = [{"of": t.entity, "of_id": t.entity_id, "which": t.what} for t, at in self._timers.items() if at is None]
+        if due:
+            connection.execute(upsert(dialect, TIMER), due)
+        if gone:
+            connection.execute(_DROP, gone)
+        connection.execute(_CHAIN, [one._asdict() for one in self._links])
+
+
+def _named(timer: Timer) -> Row:
+    return {"entity": timer.entity, "entity_id": timer.entity_id, "what": timer.what}

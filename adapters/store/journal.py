@@ -1,0 +1,125 @@
+"""The journal port over the store: `telephony.ports.Journal`."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+from sqlalchemy import Connection, not_, select
+
+from adapters.store.audit import read_head
+from adapters.store.batch import rows_of
+from adapters.store.chain import Head
+from adapters.store.codec import decode_action, decode_entity
+from adapters.store.database import BUSY_S, open_engine
+from adapters.store.migrate import upgrade
+from adapters.store.schema import ENTITY, INTENT, TIMER
+from adapters.store.timers import Timers
+from adapters.store.writer import Writer
+from policies.breaks import Break
+from policies.guards import Guard
+from policies.handoffs import Handoff
+from policies.model import CallId, Timer
+from policies.pages import Page
+from policies.state import State
+from telephony.ports import Entry, Recovered
+
+
+class StoreJournal:
+    """Commits decisions durably, reads them back, keeps the timers. Made by `open_journal`.
+
+    Attributes:
+        head: end of the audit chain after the latest commit, to be published.
+    """
+
+    def __init__(self, writer: Writer, timers: Timers, head: Head) -> None:
+        self.head = head
+        self._writer = writer
+        self._timers = timers
+
+    async def commit(self, entry: Entry) -> None:
+        """Commit one transaction durably. Commits are applied in the order of the calls.
+
+        Cancelling the wait does not take the entry back.
+
+        Raises:
+            StoreError: nothing of the entry was written; it may be tried again.
+        """
+        rows = rows_of(entry)
+        durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def settle(result: Head | Exception) -> None:
+            if isinstance(result, Head):
+                self.head = result
+                self._timers.apply(rows.timers)
+                if not durable.done():
+                    durable.set_result(None)
+            elif not durable.done():
+                durable.set_exception(result)
+
+        self._writer.write(rows, settle)
+        await durable
+
+    async def recover(self) -> Recovered:
+        """Read back entities that are not over, and actions without an outcome, oldest first.
+
+        Raises:
+            StoreCorruptError: something in the store cannot be read.
+            StoreError: the store does not answer.
+        """
+        return await self._writer.read(_recovered)
+
+    async def due_timers(self, now: datetime) -> tuple[Timer, ...]:
+        """Return timers due at `now`, oldest first; each stays until an entry drops or resets it."""
+        return self._timers.due(now)
+
+    async def next_due(self) -> datetime | None:
+        """Return when the next timer is due, None when there is none."""
+        return self._timers.next_due()
+
+
+@asynccontextmanager
+async def open_journal(url: str, *, busy_s: float = BUSY_S) -> AsyncIterator[StoreJournal]:
+    """Bring the store up to date and open it; on leaving, what was queued is written.
+
+    Args:
+        url: as SQLAlchemy writes them, `sqlite:////var/lib/bagvagt/journal.db`; the file is made, its folder is not.
+        busy_s: how long another process's lock is waited for.
+
+    Raises:
+        StoreNewerError: a later version has written it.
+        StoreError: it cannot be opened.
+    """
+    await asyncio.to_thread(upgrade, url)
+    writer = Writer(open_engine(url, busy_s=busy_s), asyncio.get_running_loop())
+    try:
+        timers, head = await writer.read(_begin)
+        yield StoreJournal(writer, timers, head)
+    finally:
+        await writer.close()
+
+
+def _begin(connection: Connection) -> tuple[Timers, Head]:
+    rows = connection.execute(select(TIMER))
+    return Timers((Timer(row.entity, row.entity_id, row.what), row.due_at) for row in rows), read_head(connection)
+
+
+def _recovered(connection: Connection) -> Recovered:
+    guards: dict[CallId, Guard] = {}
+    handoffs: dict[str, Handoff] = {}
+    breaks: dict[str, Break] = {}
+    pages: dict[str, Page] = {}
+    standing = select(ENTITY.c.kind, ENTITY.c.body).where(not_(ENTITY.c.over))
+    for row in connection.execute(standing.order_by(ENTITY.c.opened_at, ENTITY.c.id)):
+        match decode_entity(row.kind, row.body):
+            case Guard() as guard:
+                guards[guard.call] = guard
+            case Handoff() as handoff:
+                handoffs[handoff.id] = handoff
+            case Break() as break_:
+                breaks[break_.id] = break_
+            case Page() as page:
+                pages[page.id] = page
+    unsettled = select(INTENT.c.kind, INTENT.c.body).where(INTENT.c.outcome.is_(None)).order_by(INTENT.c.seq)
+    actions = tuple(decode_action(row.kind, row.body) for row in connection.execute(unsettled))
+    return Recovered(State(guards=guards, handoffs=handoffs, breaks=breaks, pages=pages), actions)

@@ -1,0 +1,106 @@
+"""The tables, as SQLAlchemy Core sees them. `migrations/` makes them; a test holds the two together.
+
+An entity's row outlives the core's interest in it (`over`): retention is the one that deletes, not the journal.
+"""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    text,
+)
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """An aware UTC time. SQLite keeps no zone, so it is put back on the way out."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Turn an aware time into UTC.
+
+        Raises:
+            ValueError: the time is naive.
+        """
+        del dialect
+        if value is not None and value.tzinfo is None:
+            raise ValueError("a time without a zone", value)
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return an aware time."""
+        del dialect
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+# SQLite counts rows by itself only in a column that is called INTEGER.
+_SEQ = BigInteger().with_variant(Integer, "sqlite")
+
+HEAD = "0001"
+"""The latest step in `migrations/`."""
+
+METADATA = MetaData()
+
+ENTITY = Table(
+    "entity",
+    METADATA,
+    Column("kind", String(16), primary_key=True),
+    Column("id", String(255), primary_key=True),
+    Column("state", String(32), nullable=False),
+    Column("body", JSON, nullable=False),
+    Column("incident", String(255)),
+    Column("opened_at", UtcTime, nullable=False),
+    Column("updated_at", UtcTime, nullable=False),
+    Column("over", Boolean, nullable=False, quote=True),
+    Index("ix_entity_standing", "kind", "id", sqlite_where=text('"over" = 0'), postgresql_where=text('NOT "over"')),
+    Index("ix_entity_incident", "incident"),
+)
+
+INTENT = Table(
+    "intent",
+    METADATA,
+    Column("seq", _SEQ, primary_key=True, autoincrement=True),
+    Column("id", String(255), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("body", JSON, nullable=False),
+    Column("event_id", String(255), nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("outcome", String(32)),
+    Column("outcome_at", UtcTime),
+    Index("ix_intent_id", "id", unique=True),
+    Index("ix_intent_open", "seq", sqlite_where=text("outcome IS NULL"), postgresql_where=text("outcome IS NULL")),
+)
+
+TIMER = Table(
+    "timer",
+    METADATA,
+    Column("entity", String(16), primary_key=True),
+    Column("entity_id", String(255), primary_key=True),
+    Column("what", String(255), primary_key=True),
+    Column("due_at", UtcTime, nullable=False),
+)
+
+AUDIT = Table(
+    "audit",
+    METADATA,
+    Column("seq", _SEQ, primary_key=True, autoincrement=False),
+    Column("at", String(32), nullable=False),  # the very text that the line holds
+    Column("line", Text, nullable=False),  # text, not JSON: the hash is over its bytes
+    Column("prev_hash", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+)

@@ -1,0 +1,188 @@
+"""A full disk, a held lock, a damaged or forbidden file: a clear error, nothing by halves, and it works again after."""
+
+import asyncio
+import os
+import sqlite3
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection
+
+from adapters.store.audit import verify
+from adapters.store.errors import (
+    StoreCorruptError,
+    StoreError,
+    StoreFullError,
+    StoreLockedError,
+    StoreReadOnlyError,
+    StoreUnavailableError,
+)
+from adapters.store.journal import StoreJournal, open_journal
+from adapters.store.migrate import upgrade
+from policies import actions as act
+from policies.events import PageAnswered
+from tests.adapters.store.samples import break_of, entry_of, full_entry
+
+_FAR = "x" * 20_000  # fills pages
+
+
+async def _pragma(journal: StoreJournal, text: str) -> None:
+    def run(connection: Connection) -> None:
+        connection.exec_driver_sql(f"PRAGMA {text}")
+
+    await journal._writer.read(run)
+
+
+def _fat(id_: str) -> act.Pause:
+    return act.Pause(id=f"{id_}/fat", break_id=id_, agent=break_of(id_).agent, reason=_FAR)
+
+
+def _overwrite(path: Path) -> None:
+    """Leave the first page, which tells what the file is."""
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(os.urandom(size - 4096))
+
+
+async def test_a_full_disk_fails_the_entry_whole_and_works_again_with_room(url: str) -> None:
+    """Out of pages in the middle of a transaction: an error that says so, no row of it, and a later commit works."""
+    async with open_journal(url) as journal:
+        await journal.commit(full_entry("b1"))
+        before = journal.head
+        await _pragma(journal, "max_page_count = 1")  # SQLite makes of it: not a page more than there are
+        fat = entry_of("e2", break_of("b2"), actions=[_fat("b2")])
+        with pytest.raises(StoreFullError, match="disk is full"):
+            await journal.commit(fat)
+        assert journal.head == before
+        assert set((await journal.recover()).state.breaks) == {"b1"}
+        await _pragma(journal, "max_page_count = 100000")
+        await journal.commit(fat)
+        assert set((await journal.recover()).state.breaks) == {"b1", "b2"}
+    assert (verify(url).count, verify(url).first_bad) == (2, None)
+
+
+async def test_a_stalled_store_delays_and_loses_nothing(url: str, path: Path) -> None:
+    """While another process holds the lock, commits wait and timers are seen; then all go through in order."""
+    async with open_journal(url) as journal:
+        await journal.commit(full_entry("b0"))
+        holder = sqlite3.connect(path, isolation_level=None)
+        holder.execute("BEGIN EXCLUSIVE")
+        waiting = [asyncio.ensure_future(journal.commit(full_entry(f"b{n}"))) for n in range(1, 40)]
+        done, _ = await asyncio.wait(waiting, timeout=1.0)
+        assert not done
+        assert await journal.next_due() is not None
+        holder.execute("ROLLBACK")
+        holder.close()
+        await asyncio.gather(*waiting)
+        assert list((await journal.recover()).state.breaks) == sorted(f"b{n}" for n in range(40))
+        assert [a.id for a in (await journal.recover()).open_actions] == [f"b{n}/0" for n in range(40)]
+
+
+async def test_a_lock_held_too_long_is_an_error_and_the_next_commit_works(url: str, path: Path) -> None:
+    """Everybody who waited is told at once, not one time-out after the other."""
+    async with open_journal(url, busy_s=0.1) as journal:
+        holder = sqlite3.connect(path, isolation_level=None)
+        holder.execute("BEGIN IMMEDIATE")
+        waiting = {asyncio.ensure_future(journal.commit(full_entry(f"b{n}"))) for n in range(30)}
+        answers = 0
+        while waiting:
+            done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            assert {type(commit.exception()) for commit in done} == {StoreLockedError}
+            answers += 1
+        assert answers < 10
+        with pytest.raises(StoreLockedError):
+            await journal.recover()
+        holder.execute("ROLLBACK")
+        holder.close()
+        await journal.commit(full_entry("b0"))
+        assert set((await journal.recover()).state.breaks) == {"b0"}
+        assert len(await journal.due_timers(break_of("b0").until)) == 1
+
+
+async def test_another_writer_of_the_chain_does_not_break_it(url: str) -> None:
+    """Two services on one store by mistake: what one remembers is old, is read anew, and the chain holds."""
+    async with open_journal(url) as one, open_journal(url) as other:
+        for n in range(3):
+            await one.commit(full_entry(f"one{n}"))
+            await other.commit(full_entry(f"other{n}"))
+    assert (verify(url).count, verify(url).first_bad) == (6, None)
+
+
+def test_a_file_that_is_no_database_is_an_error(url: str, path: Path) -> None:
+    """It is left as it is."""
+    path.write_bytes(b"not a database, " * 1000)
+    with pytest.raises(StoreCorruptError, match="restore a backup"):
+        upgrade(url)
+    assert path.read_bytes() == b"not a database, " * 1000
+
+
+async def test_damage_that_shows_in_use_is_an_error_and_the_thread_lives(url: str, path: Path) -> None:
+    """Pages overwritten under an open store: commits fail with a clear error, each of them, none waits for ever."""
+    async with open_journal(url) as journal:
+        for n in range(50):
+            await journal.commit(full_entry(f"b{n}"))
+    _overwrite(path)
+    with pytest.raises(StoreCorruptError):
+        async with open_journal(url) as journal:
+            await journal.recover()
+    with pytest.raises(StoreCorruptError):
+        verify(url)
+
+
+async def test_an_unreadable_row_is_named(url: str, path: Path) -> None:
+    """A body that does not fit its type is reported as damage, not dropped."""
+    async with open_journal(url) as journal:
+        await journal.commit(full_entry("b1"))
+        with sqlite3.connect(path) as store:
+            store.execute("UPDATE entity SET body = '{}'")
+        store.close()
+        with pytest.raises(StoreCorruptError, match="break"):
+            await journal.recover()
+        await journal.commit(full_entry("b2"))
+
+
+async def test_a_store_that_turns_read_only_is_an_error_and_works_again(url: str) -> None:
+    """query_only stands for a file system remounted read-only: SQLite gives the same code."""
+    async with open_journal(url) as journal:
+        await _pragma(journal, "query_only = ON")
+        with pytest.raises(StoreReadOnlyError):
+            await journal.commit(full_entry("b1"))
+        driver = journal._writer._engine.raw_connection()  # a read of ours would begin a transaction, which is refused
+        driver.cursor().execute("PRAGMA query_only = OFF")
+        driver.close()
+        await journal.commit(full_entry("b1"))
+        assert set((await journal.recover()).state.breaks) == {"b1"}
+
+
+async def test_a_folder_that_is_missing_is_an_error(tmp_path: Path) -> None:
+    """It names the folder."""
+    with pytest.raises(StoreUnavailableError, match="nowhere"):
+        async with open_journal(f"sqlite:///{tmp_path}/nowhere/journal.db"):
+            pass
+
+
+async def test_a_bug_in_one_read_reaches_its_caller_and_no_other(url: str) -> None:
+    """Even what is no fault of the store must not end the thread."""
+    with_bug: dict[str, int] = {}
+    async with open_journal(url) as journal:
+        with pytest.raises(KeyError):
+            await journal._writer.read(lambda _connection: with_bug["missing"])
+        with pytest.raises(KeyError):
+            await journal.commit(entry_of("e1", "no entity"))  # type: ignore[arg-type]
+        await journal.commit(entry_of("e2"))
+        assert journal.head.seq == 1
+
+
+@pytest.mark.parametrize("error", StoreError.__subclasses__(), ids=lambda cls: cls.__name__)
+def test_an_error_says_what_was_asked_and_what_is_wrong(error: type[StoreError]) -> None:
+    """Fields for programs, a sentence for people."""
+    made = error("committing to the journal", "what SQLite said")
+    assert (made.doing, made.detail) == ("committing to the journal", "what SQLite said")
+    assert str(made) == f"committing to the journal: {error.says} (what SQLite said)"
+    assert error.says != StoreError.says
+
+
+def test_page_answers_carry_who_and_how() -> None:
+    """The audit line reads `by` and `means` by name; a rename in the core must be noticed here."""
+    assert {"by", "means"} <= set(PageAnswered.__dataclass_fields__)
