@@ -101,28 +101,28 @@ _WORDS = {
 }
 
 
-def purpose_of(incident: str) -> Purpose:
-    """Return why a page was opened: incidents of drills and tests are named `drill-…` and `test-…`."""
-    for purpose in (Purpose.DRILL, Purpose.TEST):
-        if incident == purpose.value or incident.startswith(f"{purpose.value}-"):
-            return purpose
-    return Purpose.CALL
+def purpose_of(reason: str) -> Purpose:
+    """Return what people are told of a page's reason: a drill and a test say so, all else is real."""
+    return Purpose(reason) if reason in (Purpose.DRILL, Purpose.TEST) else Purpose.CALL
 
 
-def alarm_text(language: str, incident: str, severity: Severity, taken_by: TakenBy, at: str = "") -> str:
+def alarm_text(
+    language: str, incident: str, severity: Severity, purpose: Purpose, taken_by: TakenBy, at: str = ""
+) -> str:
     """Return an alarm.
 
     Args:
         language: two letters, or a tag such as "da-DK"; English when it is none of the five.
         incident: its id.
         severity: how urgent.
+        purpose: a drill or a test says so.
         taken_by: how the page can be taken when `at` is empty.
         at: a number to ring or an address to open, where the page can be taken.
     """
     words = _of(language)
     how = words.how_at.replace("{at}", _plain(at)) if at else words.how[taken_by]
     what = f"{words.severity[severity]}, {words.incident} {_plain(incident)}."
-    return f"Bagvagt: {words.purpose[purpose_of(incident)]}{what} {how}"
+    return f"Bagvagt: {words.purpose[purpose]}{what} {how}"
 
 
 def answered_text(language: str, incident: str, by: str) -> str:

@@ -14,7 +14,7 @@ from datetime import timedelta
 import aiomqtt
 import structlog
 
-from adapters.messages import TakenBy, alarm_text, answered_text
+from adapters.messages import TakenBy, alarm_text, answered_text, purpose_of
 from adapters.mqtt_codec import (
     PROBE,
     AnsweredPage,
@@ -105,7 +105,14 @@ class MqttChannel:
         if action.page not in self._answered:
             self._retained[topic] = encode(state)
             await link.publish(topic, self._retained[topic], retain=True)
-        text = alarm_text(action.language, action.incident, action.severity, TakenBy.HERE, self._config.answer_at)
+        text = alarm_text(
+            action.language,
+            action.incident,
+            action.severity,
+            purpose_of(action.reason),
+            TakenBy.HERE,
+            self._config.answer_at,
+        )
         message = person_page(action, state, text, self._topics.acknowledge(action.page))
         await link.publish(self._topics.person(action.address), encode(message))
         return self._confirmed(self._topics.person(PROBE))

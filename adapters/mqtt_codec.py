@@ -103,7 +103,7 @@ def open_page(action: Notify, at: datetime, expires_at: datetime) -> OpenPage:
         page=action.page,
         incident=action.incident,
         severity=action.severity,
-        purpose=purpose_of(action.incident),
+        purpose=purpose_of(action.reason),
         step=action.step,
         at=at,
         expires_at=expires_at,

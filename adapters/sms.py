@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from adapters.messages import TakenBy, alarm_text, answered_text
+from adapters.messages import TakenBy, alarm_text, answered_text, purpose_of
 from adapters.sms_apprise import AppriseGateway, AppriseSender
 from adapters.sms_http import HttpGateway, HttpSender
 from adapters.sms_template import CHANNEL, Sms
@@ -68,7 +68,14 @@ class SmsChannel:
 
     async def tell(self, action: Notify) -> str:
         """Send an alarm; the gateway gets the message's id, the same for every attempt."""
-        text = alarm_text(action.language, action.incident, action.severity, TakenBy.DESK, self._config.answer_at)
+        text = alarm_text(
+            action.language,
+            action.incident,
+            action.severity,
+            purpose_of(action.reason),
+            TakenBy.DESK,
+            self._config.answer_at,
+        )
         return await self._send(action.address, text, action.message)
 
     async def tell_answered(self, action: StandDown, address: str, language: str) -> str:

@@ -129,6 +129,7 @@ class Notify(Action):
     """Send one message of a page to one address.
 
     Attributes:
+        reason: of the page: "drill" and "test" are said, so that nobody takes them for an alarm.
         person: who.
         channel: "mqtt", "sms" …
         address: in that channel's words.
@@ -140,6 +141,7 @@ class Notify(Action):
 
     page: str
     incident: str
+    reason: str
     severity: Severity
     person: str
     channel: str

@@ -17,6 +17,7 @@ class Reason(StrEnum):
     ENDED = "ended"
     END_REFUSED = "end_refused"
     END_UNKNOWN = "end_unknown"
+    NOT_SAVED = "not_saved"
     KIND_NOT_ENDED = "kind_not_ended"
     NO_SUCH_KIND = "no_such_kind"
     LATCHED = "latched"
@@ -55,6 +56,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.ENDING: "You are free. The caller hears the closing message.",
     Reason.ENDED: "The call is over.",
     Reason.END_REFUSED: "The call was not ended: it is not the call that was warned.",
+    Reason.NOT_SAVED: "The call was not ended: it could not be written down.",
     Reason.END_UNKNOWN: "The PBX did not answer. Look whether the call is still there.",
     Reason.KIND_NOT_ENDED: "A call of this kind may not be ended.",
     Reason.NO_SUCH_KIND: "Policy does not know this kind of call.",

@@ -4,6 +4,7 @@ The one broad `except` of the service stands here, at the task boundary: whateve
 outcome, so that the state never waits for an answer that cannot come.
 """
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -12,11 +13,43 @@ import structlog
 from policies import actions as act
 from policies import events as ev
 from policies.events import Delivery, Event, Played
+from policies.guards import CallState
+from policies.handoffs import HandoffState
 from policies.model import Outcome
+from policies.reasons import Reason
+from policies.state import State
 from telephony.errors import PbxTimeoutError
 from telephony.ports import LostRelease, Pager, Pbx
 
 _log = structlog.get_logger()
+
+ALARMS = (act.Notify, act.StandDown)
+# What keeps a call alive cannot wait for a store either: a closing message that plays on ends in a disconnect.
+_PROTECTS = (act.StopAnnouncement, act.Retrieve)
+
+
+def can_not_wait(action: act.Action) -> bool:
+    """Tell whether `action` is done before its commit when the store hangs: alarms fail open."""
+    if isinstance(action, act.Tell):
+        return action.reason is Reason.ACUTE
+    return isinstance(action, (*ALARMS, *_PROTECTS))
+
+
+def is_still_wanted(action: act.Action, state: State) -> bool:
+    """Tell whether an action that has waited for its commit still fits; a release looks by itself."""
+    match action:
+        case act.Announce():
+            guard = state.guards.get(action.call)
+            return guard is not None and guard.state is CallState.WARNING and guard.announcement == action.id
+        case act.Ring():
+            handoff = state.handoffs.get(action.handoff)
+            return handoff is not None and handoff.state is HandoffState.RINGING and handoff.ring == action.id
+        case act.Leave():
+            handoff, guard = state.handoffs.get(action.handoff), state.guards.get(action.call)
+            acute = guard is not None and guard.state is CallState.ACUTE
+            return handoff is not None and handoff.state is HandoffState.LEAVING and not acute
+        case _:
+            return True
 
 
 class CarryOut:
@@ -51,6 +84,12 @@ class CarryOut:
             outcome: Event = await self._ways[type(action)](action)
         except PbxTimeoutError as error:
             return self.failed(action, Outcome.UNKNOWN, str(error))
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # Something inside the adapter was cancelled, not we: without an outcome the state would wait for ever.
+            return self.failed(action, Outcome.UNKNOWN, "cancelled")
         except Exception as error:  # noqa: BLE001 -- the one broad except of the service
             _log.exception("action_failed", action=type(action).__name__, action_id=action.id)
             return self.failed(action, Outcome.FAILED, str(error) or type(error).__name__)

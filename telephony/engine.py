@@ -1,16 +1,17 @@
 """The engine: one task owns the state.
 
 An event comes in, the pure core decides, the journal commits the decision, and only then is anything done. What is done
-runs as tasks of its own, so that a hung gateway delays no warning; how it went comes back as an event. A stalled store
-stalls decisions, never the reading of the PBX: `take` never blocks, and keeps what concerns guarded calls, no more.
+runs as tasks of its own, so that a hung gateway delays no warning; how it went comes back as an event. `take` never
+blocks, and keeps what concerns guarded calls, no more.
 
 Hang-ups fail closed, alarms fail open: without a committed journal nothing ends a call, and a page goes out all the
-same.
+same. A store that hangs is waited for once, for the patience; from then on decisions go on without it, so that an acute
+key behind it is heard: its alarm goes out, and everything else waits for the commit. What has waited too long is held
+against the state again before it is done.
 """
 
 import asyncio
-from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from time import perf_counter
@@ -23,19 +24,19 @@ from policies import events as ev
 from policies.decide import decide
 from policies.guards import CallState
 from policies.model import AgentId, KeyUse, LegId, Outcome, Source, Timer
+from policies.reasons import Reason
 from policies.rules import Policy, Rules
 from policies.state import Decision, State
 from policies.tables import IllegalTransitionError
-from telephony.carry_out import CarryOut
-from telephony.errors import BagvagtError
+from telephony.carry_out import ALARMS, CarryOut, can_not_wait, is_still_wanted
 from telephony.ports import Clock, CodePressed, Entry, Journal, Listener, LostRelease, Pager, Pbx, Seen
+from telephony.saving import Saving
 
 _log = structlog.get_logger()
 
-ALARMS = (act.Notify, act.StandDown)
 LOOK_AT_TIMERS_S = 1.0
 STORE_PATIENCE_S = 2.0
-UNSAVED_MOST = 10_000
+RUN_AGAIN_S = 1.0
 
 
 class Engine:
@@ -45,6 +46,12 @@ class Engine:
         state: as of the last decision.
         policy: in force.
         ready: set once the journal has been read back.
+        saving: the way into the journal, and how it does.
+
+    Args:
+        listeners: told of each decision.
+        measure: called with `decide` or `commit`, and seconds.
+        store_patience_s: how long an alarm waits for its commit.
     """
 
     def __init__(
@@ -56,6 +63,8 @@ class Engine:
         journal: Journal,
         clock: Clock,
         listeners: Sequence[Listener] = (),
+        measure: Callable[[str, float], None] = lambda _what, _s: None,
+        store_patience_s: float = STORE_PATIENCE_S,
     ) -> None:
         self.state = State()
         self.policy = policy
@@ -65,12 +74,15 @@ class Engine:
         self._journal = journal
         self._clock = clock
         self._listeners = listeners
+        self._measure = measure
+        self._patience_s = store_patience_s
+        self.saving = Saving(journal, measure)
         self._carry_out = CarryOut(pbx, pager, self._still_permitted, self.stamp)
         self._inbox: asyncio.Queue[ev.Event] = asyncio.Queue()
         self._waiting: dict[str, ev.KeyPressed] = {}
         self._answers: dict[str, asyncio.Future[act.Tell]] = {}
         self._after_connect: list[ev.Event] = []
-        self._unsaved: deque[Entry] = deque(maxlen=UNSAVED_MOST)
+        self._stalled = False
         self._fired: set[Timer] = set()
         self._timers_changed = asyncio.Event()
         self._tasks: asyncio.TaskGroup
@@ -81,8 +93,9 @@ class Engine:
         self.state = recovered.state
         async with asyncio.TaskGroup() as self._tasks:
             self._recover(recovered.open_actions)
-            self._tasks.create_task(self._pager.run(self.take), name="pager")
-            self._tasks.create_task(self._pbx.run(self.take), name="pbx")
+            self._tasks.create_task(self.saving.run(), name="journal")
+            self._tasks.create_task(self._keep("pager", self._pager.run), name="pager")
+            self._tasks.create_task(self._keep("pbx", self._pbx.run), name="pbx")
             self._tasks.create_task(self._watch_timers(), name="timers")
             self.ready.set()
             while True:
@@ -152,68 +165,96 @@ class Engine:
         before = self.state
         if isinstance(event, ev.KeyPressed):
             event = _as_of_now(event, self._clock.now())
-        try:
-            decision = decide(before, event, self.policy)
-        except IllegalTransitionError as error:
-            _log.exception("illegal_transition", event_id=event.id, event=type(event).__name__, error=str(error))
-            decision = Decision(before, (), (), ())
+        decision = self._decide(event)
+        self._measure("decide", perf_counter() - started)
         entry = _entry(event, decision)
         self.state = decision.state  # the latch holds from here, whatever the store does
-        early = await self._commit(entry) if _concerns_people(entry) else ()
+        if _concerns_people(entry):
+            await self._save_and_act(entry, decision.actions)
         self._waiting.pop(event.id, None)
         if isinstance(event, ev.TimerFired):
             self._fired.discard(event.timer)
         if entry.timers:
             self._timers_changed.set()
-        for action in decision.actions:
-            if action not in early:
-                self._do(action, event)
-        for listener in self._listeners:
-            listener.decided(event, self.state, decision.actions)
+        self._show(event, decision.actions)
         self._after(event)
         _log_decision(event, before, decision, (perf_counter() - started) * 1000)
 
-    async def _commit(self, entry: Entry) -> Sequence[act.Action]:
-        """Commit; return the actions that could not wait for it."""
-        commit = asyncio.ensure_future(self._save(entry))
+    def _decide(self, event: ev.Event) -> Decision:
         try:
-            await asyncio.wait({commit}, timeout=STORE_PATIENCE_S)
-            early: list[act.Action] = []
-            if not commit.done() or not commit.result():
-                early += [a for a in entry.actions if isinstance(a, ALARMS)]
-                for action in early:
-                    self._do(action, entry.event)
-            if not await commit:
-                early += self._refuse_endings(entry)
-            return early
-        finally:
-            commit.cancel()
+            return decide(self.state, event, self.policy)
+        except IllegalTransitionError as error:
+            _log.exception("illegal_transition", event_id=event.id, what=type(event).__name__, error=str(error))
+        if isinstance(event, ev.KeyPressed) and self._is_acute(event):
+            # Our bug must not silence an alarm: as a key without a call it touches no guard, and wakes the backup.
+            return decide(self.state, replace(event, calls=(), last_call=None), self.policy)
+        return Decision(self.state, (), (), ())
 
-    async def _save(self, entry: Entry) -> bool:
-        self._unsaved.append(entry)
-        try:
-            while self._unsaved:
-                await self._journal.commit(self._unsaved[0])
-                self._unsaved.popleft()
-        except BagvagtError as error:
-            _log.error("journal_failed", unsaved=len(self._unsaved), error=str(error))
-            return False
-        return True
+    async def _save_and_act(self, entry: Entry, actions: Sequence[act.Action]) -> None:
+        """Commit, then act. When the commit takes long, do what cannot wait, and leave the rest to its return."""
+        saved = self.saving.add(entry)
+        await asyncio.wait({saved}, timeout=0 if self._stalled else self._patience_s)
+        self._stalled = not saved.done()
+        if saved.done():
+            self._act(entry.event, actions, saved=saved.result())
+            return
+        _log.warning("store_stalled", event_id=entry.event.id, unsaved=self.saving.unsaved)
+        for action in actions:
+            if can_not_wait(action):
+                self._do(action, entry.event)
+        rest = [a for a in actions if not can_not_wait(a)]
+        saved.add_done_callback(lambda done: self._act_late(entry.event, rest, done))
 
-    def _refuse_endings(self, entry: Entry) -> list[act.Action]:
-        """Without a journal nothing ends a call."""
-        endings = [a for a in entry.actions if isinstance(a, act.Release)]
-        for a in endings:
-            self._inbox.put_nowait(self._carry_out.failed(a, Outcome.FAILED, "journal"))
-        return list(endings)
+    def _act_late(self, event: ev.Event, actions: Iterable[act.Action], saved: "asyncio.Future[bool]") -> None:
+        self._stalled = False
+        if saved.cancelled():
+            return
+        for action in actions:
+            if not is_still_wanted(action, self.state):
+                self._inbox.put_nowait(self._carry_out.failed(action, Outcome.REFUSED, "overtaken"))
+        wanted = [a for a in actions if is_still_wanted(a, self.state)]
+        overtaken = any(isinstance(a, act.Release) and not self._still_permitted(a) for a in wanted)
+        self._act(event, wanted, saved=saved.result(), overtaken=overtaken)
+
+    def _act(self, event: ev.Event, actions: Sequence[act.Action], *, saved: bool, overtaken: bool = False) -> None:
+        """Do it; but without a journal, or long after the key, nothing ends a call."""
+        why = Reason.END_REFUSED if overtaken else Reason.NOT_SAVED if not saved else None
+        if why is None and isinstance(event, ev.KeyPressed) and self._is_late(event):
+            why = Reason.TOO_LATE
+        for action in actions:
+            if why is not None and isinstance(action, act.Release):
+                how = Outcome.REFUSED if saved else Outcome.FAILED
+                self._inbox.put_nowait(self._carry_out.failed(action, how, why.value))
+            elif why is not None and isinstance(action, act.Tell) and action.reason is Reason.ENDING:
+                # The tone comes with the outcome of the ending; a key by HTTP is answered here.
+                self._answer(replace(action, verdict=act.Verdict.NOT_PERMITTED, reason=why))
+            else:
+                self._do(action, event)
+
+    def _is_late(self, key: ev.KeyPressed) -> bool:
+        return (self._clock.now() - key.pressed_at).total_seconds() > self.policy.now.late_key_s
+
+    def _is_acute(self, key: ev.KeyPressed) -> bool:
+        rules = self.policy.now.kinds.get(key.key.kind)
+        return rules is not None and rules.latched
+
+    def _answer(self, tell: act.Tell) -> None:
+        answer = self._answers.get(tell.press)
+        if answer is not None and not answer.done():
+            answer.set_result(tell)
+
+    def _show(self, event: ev.Event, actions: Sequence[act.Action]) -> None:
+        for listener in self._listeners:
+            try:
+                listener.decided(event, self.state, actions)
+            except Exception:  # noqa: BLE001 -- who watches must not stop the work
+                _log.exception("listener_failed", listener=type(listener).__name__)
 
     def _do(self, action: act.Action, event: ev.Event) -> None:
         if isinstance(action, act.StartTimer | act.CancelTimer):
             return
         if isinstance(action, act.Tell):
-            answer = self._answers.get(action.press)
-            if answer is not None and not answer.done():
-                answer.set_result(action)
+            self._answer(action)
             if not _wants_tone(action, event):
                 return
         self._tasks.create_task(self._do_and_report(action), name=f"{type(action).__name__} {action.id}")
@@ -235,15 +276,13 @@ class Engine:
         guard = self.state.guards.get(permit.call)
         if guard is None or guard.state is not CallState.ENDING or guard.permit != permit.id:
             return False
-        kinds = self.policy.now.kinds
-        waiting = (k.key.kind for k in self._waiting.values() if permit.call in _calls_of(k))
-        return not any(kind in kinds and kinds[kind].latched for kind in waiting)
+        return not any(self._is_acute(k) for k in self._waiting.values() if permit.call in _calls_of(k))
 
     # Timers.
 
     async def run_due(self) -> None:
         """Fire what is due now."""
-        for timer in await self._journal.due_timers(self._clock.now()):
+        for timer in await self.saving.due(self._clock.now()):
             if timer not in self._fired:
                 self._fired.add(timer)
                 self._inbox.put_nowait(ev.TimerFired(**self.stamp(), timer=timer))
@@ -251,21 +290,31 @@ class Engine:
     async def _watch_timers(self) -> None:
         while True:
             self._timers_changed.clear()
-            try:
-                await self.run_due()
-                due = await self._journal.next_due()
-            except BagvagtError as error:
-                _log.error("timers_unreadable", error=str(error))
-                due = None
+            await self.run_due()
+            due = await self.saving.next_due()
             wait_s = LOOK_AT_TIMERS_S  # never longer: the wall clock may jump
             if due is not None and not self._fired:
                 wait_s = min(wait_s, max(0.0, (due - self._clock.now()).total_seconds()))
             try:
-                await asyncio.wait_for(self._timers_changed.wait(), wait_s)
+                async with asyncio.timeout(wait_s):  # `wait_for` of Python 3.11 may swallow a cancellation
+                    await self._timers_changed.wait()
             except TimeoutError:
                 continue
 
-    # After a restart.
+    # After a failure, or a restart.
+
+    async def _keep(self, name: str, run: Callable[[Callable[[Any], None]], Awaitable[None]]) -> None:
+        """Run an adapter, and run it again when it fails in a way that nobody foresaw: the others go on meanwhile."""
+        while True:
+            try:
+                await run(self.take)
+            except Exception:  # noqa: BLE001 -- as in `CarryOut`: an adapter's bug is not the service's end
+                _log.exception("adapter_failed", adapter=name)
+            else:
+                _log.error("adapter_ended", adapter=name)
+            if name == "pbx":
+                self.take(ev.PbxLost(**self.stamp(), epoch=self.state.epoch))
+            await asyncio.sleep(RUN_AGAIN_S)
 
     def _recover(self, open_actions: Iterable[act.Action | LostRelease]) -> None:
         """An unknown alarm is sent again at once; of all else the outcome is unknown, said so once the PBX was read."""
@@ -335,7 +384,8 @@ def _log_decision(event: ev.Event, before: State, decision: Decision, ms: float)
         event_id=event.id,
         what=type(event).__name__,
         moved=moved,
-        actions=[type(a).__name__ for a in decision.actions],
+        actions=[type(a).__name__ for a in decision.actions if not isinstance(a, act.Tell)],
+        told=[a.reason.value for a in decision.actions if isinstance(a, act.Tell)],
         ms=round(ms, 2),
     )
 

@@ -250,5 +250,5 @@ class Listener(Protocol):
     """Somebody who watches the engine: screens, metrics, the demo."""
 
     def decided(self, event: Event, state: State, actions: Iterable[Action]) -> None:
-        """Called after each commit; must not block."""
+        """Called after each decision; must not block."""
         ...

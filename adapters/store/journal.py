@@ -69,6 +69,14 @@ class StoreJournal:
         """
         return await self._writer.read(_recovered)
 
+    async def ping(self) -> None:
+        """Return when the store has answered.
+
+        Raises:
+            StoreError: it does not answer.
+        """
+        await self._writer.read(lambda connection: connection.execute(select(1)).scalar())
+
     async def due_timers(self, now: datetime) -> tuple[Timer, ...]:
         """Return timers due at `now`, oldest first; each stays until an entry drops or resets it."""
         return self._timers.due(now)

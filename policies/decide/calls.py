@@ -55,6 +55,8 @@ def flag_acute(d: Draft, e: ev.KeyPressed, meant: tuple[LiveCall, ...]) -> None:
         guards = [_flag(d, e, late, e.key.kind, rules)] if late else []
     for guard in guards:
         _latch(d, guard)
+        if not e.calls:  # flagged after the call, which may go on with somebody else: the break is due now
+            breaks.begin(d, guard, e.agent)
     if not guards:  # an alarm without a call is an alarm
         _page(d, rules, f"i-{e.id}", "no_call")
     d.tell(e.agent, Verdict.ACCEPTED, Reason.ACUTE, leg=leg, answers=True, rule=f"kinds.{e.key.kind}.latched")
@@ -67,7 +69,7 @@ def flag_after(d: Draft, e: ev.KeyPressed) -> bool:
     if call is None or rules is None:
         return False
     guard = _flag(d, e, call, e.key.kind, rules)
-    if guard.state is CallState.ENDED or call.agent is None:
+    if not e.calls:  # the call may go on with somebody else: the break is due now
         breaks.begin(d, guard, e.agent)
     d.tell(e.agent, Verdict.ACCEPTED, Reason.FLAGGED, answers=True, rule="late_flag_s")
     return True
@@ -217,7 +219,9 @@ def on_release(d: Draft, e: ev.ReleaseFinished) -> None:
         d.tell(guard.agent, Verdict.NOT_PERMITTED, Reason.END_UNKNOWN, leg=guard.agent_leg)
     else:
         d.guard(guard, CallCause.NOT_RELEASED, permit="")
-        d.tell(guard.agent, Verdict.NOT_PERMITTED, Reason.END_REFUSED, leg=guard.agent_leg)
+        ours = (Reason.NOT_SAVED, Reason.TOO_LATE)  # why the engine itself did not ask the PBX
+        reason = Reason(e.detail) if e.detail in ours else Reason.END_REFUSED
+        d.tell(guard.agent, Verdict.NOT_PERMITTED, reason, leg=guard.agent_leg)
 
 
 def _released(d: Draft, guard: Guard) -> None:

@@ -32,7 +32,7 @@ def _act(d: Draft, e: ev.KeyPressed) -> None:
         return
     meant = _meant(e)
     if calls.is_acute(d, e.key.kind):
-        calls.flag_acute(d, e, meant)
+        calls.flag_acute(d, e, meant or _live(e))
     elif len(meant) > 1:
         d.tell(e.agent, Verdict.NOT_PERMITTED, Reason.SEVERAL_CALLS, answers=True)
     elif not meant:
@@ -45,14 +45,17 @@ def _act(d: Draft, e: ev.KeyPressed) -> None:
 
 def _meant(e: ev.KeyPressed) -> tuple[LiveCall, ...]:
     """Return the call that the key means; several when nobody can tell."""
-    live = tuple(c for c in e.calls if c.began_at <= e.pressed_at)
-    pressed_in = tuple(c for c in live if e.leg is not None and c.agent_leg == e.leg)
-    if pressed_in:
-        return pressed_in
+    live = _live(e)
+    if e.leg is not None:  # pressed in a leg: that leg's call, or none; never another one
+        return tuple(c for c in live if c.agent_leg == e.leg)
     if len(live) <= 1:
         return live
     up = tuple(c for c in live if not c.held)
     return up if len(up) == 1 else live
+
+
+def _live(e: ev.KeyPressed) -> tuple[LiveCall, ...]:
+    return tuple(c for c in e.calls if c.began_at <= e.pressed_at)
 
 
 def _without_call(d: Draft, e: ev.KeyPressed) -> None:

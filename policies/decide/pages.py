@@ -64,6 +64,8 @@ def on_answered(d: Draft, e: ev.PageAnswered) -> None:
     page = d.pages.get(e.page)
     if page is None or page.state is PageState.ANSWERED:
         return
+    if e.means == "mqtt" and e.by not in _names(d, page):
+        return  # not one of ours: the alarm goes on, and a name that anybody may write does not get into the trail
     page = d.page(page, PageCause.ANSWERED, answered_by=e.by, answered_at=d.at, means=e.means)
     d.no_timer("page", page.id, "next")
     for told in page.told:
@@ -123,6 +125,7 @@ def _send(d: Draft, page: Page, told: Told) -> Page:
         Notify,
         page=page.id,
         incident=page.incident,
+        reason=page.reason,
         severity=page.severity,
         person=told.person,
         channel=told.channel,
@@ -145,3 +148,10 @@ def _all_refused(page: Page) -> bool:
         return False
     current = [t for t in page.told if (t.step, t.round) == (page.step, page.round)]
     return all(t.delivery is Delivery.REFUSED for t in current)
+
+
+def _names(d: Draft, page: Page) -> set[str]:
+    """Return everybody who can be paged: by the page's own plan, or by any plan in force."""
+    plans = (page.plan, *d.policy.now.pages.values())
+    contacts = [c for plan in plans for c in (plan.last_resort, *(p for step in plan.steps for p in step.people))]
+    return {c.name for c in contacts}

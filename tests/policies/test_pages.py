@@ -77,11 +77,18 @@ def test_a_person_ends_it_and_the_others_are_told() -> None:
     story = paged(SUNDAY_NIGHT)
     the_page = page(story)
     answered: dict[str, Any] = {"page": the_page.id, "means": "mqtt"}
-    story.feed(ev.PageAnswered(**story.stamp(), by="Eva", **answered))
+    story.feed(ev.PageAnswered(**story.stamp(), by="Deputy", **answered))
     down = story.one(act.StandDown)
-    assert (down.by, len(down.told)) == ("Eva", 2)
+    assert (down.by, len(down.told)) == ("Deputy", 2)
     assert not story.state.pages
-    assert story.feed(ev.PageAnswered(**story.stamp(), by="Ole", **answered)) == ()
+    assert story.feed(ev.PageAnswered(**story.stamp(), by="Chief", **answered)) == ()
+
+
+def test_a_name_that_nobody_knows_does_not_end_a_page() -> None:
+    """Over MQTT anybody may write any name; only those who can be paged count, and the alarm goes on."""
+    story = paged(SUNDAY_NIGHT)
+    story.feed(ev.PageAnswered(**story.stamp(), page=page(story).id, by="+4520304050", means="mqtt"))
+    assert page(story).state is PageState.CALLING
 
 
 def test_a_deferred_message_is_tried_again_when_the_carrier_says() -> None:

@@ -39,6 +39,7 @@ def alarm(channel: str, address: str, **changed: object) -> Notify:
         "id": "a-1",
         "page": "p-1-backup",
         "incident": "i-7",
+        "reason": "call",
         "severity": Severity.ACUTE,
         "person": "Anna",
         "channel": channel,

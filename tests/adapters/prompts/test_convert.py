@@ -70,9 +70,7 @@ def test_stereo_cd_recording_with_silence_around_it(tmp_path: Path) -> None:
     assert made.warnings == ()
 
 
-@pytest.mark.parametrize(
-    ("kind", "subtype"), [("flac", None), ("ogg", "VORBIS"), ("mp3", None), ("aiff", None)]
-)
+@pytest.mark.parametrize(("kind", "subtype"), [("flac", None), ("ogg", "VORBIS"), ("mp3", None), ("aiff", None)])
 def test_compressed_and_other_files(tmp_path: Path, kind: str, subtype: str | None) -> None:
     """What a phone, a studio or a recorder saves is taken."""
     assert_prompt(bring(tmp_path, np.concatenate([quiet(0.5), voice()]), kind=kind, subtype=subtype), 2.0)
@@ -213,9 +211,7 @@ def test_low_rate_is_reported(tmp_path: Path) -> None:
     ],
     ids=["no-frames", "short", "short-voice", "long", "silent", "offset-only", "nan"],
 )
-def test_unusable_recordings_are_refused_and_the_old_prompt_stays(
-    tmp_path: Path, sound: Samples, says: str
-) -> None:
+def test_unusable_recordings_are_refused_and_the_old_prompt_stays(tmp_path: Path, sound: Samples, says: str) -> None:
     """The error names the file and what is wrong; the prompt in use is not touched."""
     old = tmp_path / "prompts" / "da" / "warning.wav"
     write_atomically(old, voice(1.0, RATE_HZ))
@@ -237,9 +233,7 @@ def test_unusable_recordings_are_refused_and_the_old_prompt_stays(
         ("missing.wav", None, "cannot be opened"),
     ],
 )
-def test_files_that_are_no_sound_are_refused(
-    tmp_path: Path, file_name: str, content: bytes | None, says: str
-) -> None:
+def test_files_that_are_no_sound_are_refused(tmp_path: Path, file_name: str, content: bytes | None, says: str) -> None:
     """Each says what it is and what to do, and nothing is written."""
     source = tmp_path / file_name
     if content is not None:
@@ -264,9 +258,7 @@ def test_prompt_folder_that_cannot_be_made(tmp_path: Path) -> None:
     assert str(tmp_path / "prompts") in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("name", "language"), [("../../evil", "da"), ("warning", ".."), ("a/b", "da"), ("", "da")]
-)
+@pytest.mark.parametrize(("name", "language"), [("../../evil", "da"), ("warning", ".."), ("a/b", "da"), ("", "da")])
 def test_names_are_checked_before_anything_is_read(tmp_path: Path, name: str, language: str) -> None:
     """No recording is written outside the prompt folder, whatever it shall be called."""
     with pytest.raises(PromptNameError):
@@ -274,9 +266,7 @@ def test_names_are_checked_before_anything_is_read(tmp_path: Path, name: str, la
     assert list(tmp_path.iterdir()) == []
 
 
-def test_failed_write_keeps_the_old_prompt_and_no_leftovers(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_write_keeps_the_old_prompt_and_no_leftovers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The disk is full in the middle: callers go on hearing the old, whole prompt."""
     made = bring(tmp_path, voice())
     before = made.path.read_bytes()

@@ -52,9 +52,7 @@ def test_languages_are_those_with_a_prompt(tmp_path: Path) -> None:
 
 def test_missing_prompt_names_the_places_and_the_remedy(tmp_path: Path) -> None:
     """The error tells an admin what was looked for, where, and the command that mends it."""
-    with pytest.raises(
-        PromptMissingError, match="bagvagt prompts import FILE --name office --language da"
-    ) as caught:
+    with pytest.raises(PromptMissingError, match="bagvagt prompts import FILE --name office --language da") as caught:
         PromptLibrary(tmp_path).find("office", "da")
     assert (caught.value.name, caught.value.language) == ("office", "da")
     assert caught.value.looked_in[0] == tmp_path / "da" / "office.wav"
@@ -111,9 +109,7 @@ def test_names_that_could_leave_the_folder_are_refused(tmp_path: Path, name: str
         library.missing([name], ["da"])
 
 
-@pytest.mark.parametrize(
-    "language", ["", "..", ".", "../own", "da/..", "DA", "da\n", "tones", "d", "da-", "/"]
-)
+@pytest.mark.parametrize("language", ["", "..", ".", "../own", "da/..", "DA", "da\n", "tones", "d", "da-", "/"])
 def test_languages_that_could_leave_the_folder_are_refused(tmp_path: Path, language: str) -> None:
     """As for names; and the tones' folder is not a language."""
     write_atomically(tmp_path / "tones" / "warning.wav", hum(1))

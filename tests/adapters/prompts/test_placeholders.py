@@ -47,9 +47,7 @@ def test_all_five_languages_are_there_and_nothing_else() -> None:
     expected = {f"{language}/{name}.wav" for name, language in EVERY}
     folder = PROMPTS / "placeholders"
     assert {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} == expected
-    assert {(name, language) for name, by_language in texts().items() for language in by_language} == set(
-        EVERY
-    )
+    assert {(name, language) for name, by_language in texts().items() for language in by_language} == set(EVERY)
     assert SHIPPED.languages == LANGUAGES
     assert SHIPPED.problems(LONGEST_S, LANGUAGES) == ()
 

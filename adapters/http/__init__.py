@@ -1,0 +1,1 @@
+"""The HTTP side: keys, acknowledgements, prompts for the PBX, health and metrics."""

@@ -1,0 +1,88 @@
+"""Metrics in Prometheus' form, made by watching the engine's decisions.
+
+Labels are words of the code and names of the policy, never of people, calls or addresses: their number stays small.
+"""
+
+from collections.abc import Callable, Iterable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from policies import actions as act
+from policies import events as ev
+from policies.breaks import BreakState
+from policies.guards import CallState
+from policies.pages import PageState
+from policies.state import State
+
+# From a tenth of a millisecond (a decision) to half a minute (a store that stalled).
+_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.0, 10.0, 30.0)
+
+
+class Metrics:
+    """A `Listener` that counts.
+
+    Attributes:
+        registry: for `/metrics`.
+    """
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        registry = self.registry
+        self._keys = Counter("bagvagt_keys", "Keys pressed", ["key", "source", "verdict", "reason"], registry=registry)
+        self._actions = Counter("bagvagt_actions", "Actions asked for", ["action"], registry=registry)
+        self._outcomes = Counter("bagvagt_outcomes", "How actions went", ["event", "outcome"], registry=registry)
+        self._refused = Counter("bagvagt_http_refused", "HTTP requests refused", ["why"], registry=registry)
+        self._took = {
+            "decide": Histogram("bagvagt_decide_seconds", "Time of a decision", buckets=_SECONDS, registry=registry),
+            "commit": Histogram(
+                "bagvagt_commit_seconds", "Time of a commit of the journal", buckets=_SECONDS, registry=registry
+            ),
+        }
+        self._connected = Gauge(
+            "bagvagt_pbx_connected", "1 while the PBX is there and was read in full", registry=registry
+        )
+        self._epoch = Gauge("bagvagt_pbx_epoch", "Connections to the PBX since the start", registry=registry)
+        self._guarded = Gauge("bagvagt_guarded_calls", "Guarded calls", ["state"], registry=registry)
+        self._breaks = Gauge("bagvagt_breaks", "Breaks under way", ["state"], registry=registry)
+        self._pages = Gauge("bagvagt_pages_open", "Pages that nobody has answered", registry=registry)
+        self._lag = Gauge(
+            "bagvagt_loop_lag_seconds", "Worst lateness of the event loop in the last ten seconds", registry=registry
+        )
+        self._unsaved = Gauge("bagvagt_journal_unsaved", "Decisions that the store has not taken", registry=registry)
+
+    def watch(self, *, loop_lag_s: Callable[[], float], unsaved: Callable[[], int]) -> None:
+        """Read these whenever somebody looks at the metrics."""
+        self._lag.set_function(loop_lag_s)
+        self._unsaved.set_function(unsaved)
+
+    def took(self, what: str, seconds: float) -> None:
+        """Note the time of a `decide` or a `commit`; fits the engine's `measure`."""
+        self._took[what].observe(seconds)
+
+    def refused(self, why: str) -> None:
+        """Count a refused HTTP request: "token", "guess_limit", "limit" or "address"."""
+        self._refused.labels(why).inc()
+
+    def decided(self, event: ev.Event, state: State, actions: Iterable[act.Action]) -> None:
+        """Count one decision."""
+        for action in actions:
+            self._actions.labels(type(action).__name__).inc()
+            if isinstance(action, act.Tell) and action.press and isinstance(event, ev.KeyPressed):
+                self._keys.labels(event.key.name, event.source.value, action.verdict.value, action.reason.value).inc()
+        for name in ("outcome", "played", "delivery"):
+            value = getattr(event, name, None)
+            if value is not None:
+                self._outcomes.labels(type(event).__name__, str(value)).inc()
+        self._connected.set(state.connected)
+        self._epoch.set(state.epoch)
+        # Every state is always there: a series that comes and goes cannot be told from one that is not scraped.
+        guards, breaks = dict.fromkeys(CallState, 0), dict.fromkeys(BreakState, 0)
+        for guard in state.guards.values():
+            guards[guard.state] += 1
+        for break_ in state.breaks.values():
+            breaks[break_.state] += 1
+        for call_state, count in guards.items():
+            self._guarded.labels(call_state.value).set(count)
+        for break_state, count in breaks.items():
+            self._breaks.labels(break_state.value).set(count)
+        self._pages.set(sum(p.state is not PageState.ANSWERED for p in state.pages.values()))

@@ -1,0 +1,363 @@
+"""The command `bagvagt`, and the one place where adapters are wired in."""
+
+import asyncio
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+
+from policies.rules import Policy
+from telephony.errors import BagvagtError, ConfigError, Mistake
+
+app = typer.Typer(
+    name="bagvagt",
+    help="Stands behind the people who answer the phone.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+prompts_app = typer.Typer(help="What callers hear.", no_args_is_help=True)
+audit_app = typer.Typer(help="The audit trail.", no_args_is_help=True)
+app.add_typer(prompts_app, name="prompts")
+app.add_typer(audit_app, name="audit")
+
+out = Console(highlight=False, soft_wrap=True, markup=False)
+err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+
+File = Annotated[Path, typer.Argument(help="The policy file.", envvar="BAGVAGT_CONFIG", show_default=False)]
+Config = Annotated[
+    Path, typer.Option("--config", "-c", help="The policy file.", envvar="BAGVAGT_CONFIG", show_default=False)
+]
+Server = Annotated[str, typer.Option(help="Address of the running service.", envvar="BAGVAGT_URL")]
+SecretFile = Annotated[
+    Path | None, typer.Option("--token-file", help="File with the token; else BAGVAGT_TOKEN is read.")
+]
+
+
+# The service.
+
+
+@app.command()
+def run(file: File, log_level: Annotated[str, typer.Option(help="DEBUG, INFO or WARNING.")] = "INFO") -> None:
+    """Run the service."""
+    from telephony.logs import log_json
+
+    log_json(log_level.upper())
+    try:
+        asyncio.run(_serve(file))
+    except BagvagtError as error:
+        _give_up(error)
+    except KeyboardInterrupt:
+        return
+
+
+async def _serve(file: Path) -> None:
+    from adapters import from_settings as built
+    from adapters.asterisk.from_settings import asterisk_pbx
+    from adapters.clock import SystemClock
+    from adapters.http.access import Access
+    from adapters.http.doors import Doors
+    from adapters.http.server import HttpConfig, HttpServer, make_app
+    from adapters.metrics import Metrics
+    from adapters.mqtt import MqttChannel
+    from adapters.pager import ChannelPager
+    from adapters.privacy import CallerTag, read_or_make_key
+    from adapters.store.journal import open_journal
+    from telephony.engine import Engine
+    from telephony.service import Service
+    from telephony.settings import load
+    from telephony.settings import rules as resolve
+    from telephony.watchdog import Health, LoopLag
+
+    settings = load(file, built.prompts_missing)
+    clock, metrics, lag = SystemClock(), Metrics(), LoopLag()
+    prompts, channels = built.prompt_library(settings), built.channels(settings, clock)
+    store = settings.path(settings.store.path)
+    caller_tag = CallerTag(read_or_make_key(store.with_suffix(".key")))
+    access = Access(built.tokens(settings), settings.http.action_url_from, settings.http.presses_per_minute)
+    async with open_journal(built.store_url(settings)) as journal:
+        health = Health(
+            clock,
+            lag,
+            lambda: {n: getattr(c, "is_connected", True) for n, c in channels.items()},
+            lambda: str(journal.head),
+        )
+        engine = health.engine = Engine(
+            policy=Policy(resolve(settings)),
+            pbx=asterisk_pbx(settings, clock, prompts, caller_tag),
+            pager=ChannelPager(channels, clock),
+            journal=journal,
+            clock=clock,
+            listeners=(metrics, health),
+            measure=metrics.took,
+        )
+        metrics.watch(loop_lag_s=lambda: lag.worst_s, unsaved=lambda: engine.saving.unsaved)
+        doors = Doors(engine, access, prompts, metrics, health.read)
+        server = HttpServer(HttpConfig(settings.http.host, settings.http.port), make_app(doors))
+        mqtt = channels.get("mqtt")
+        service = Service(
+            engine,
+            health,
+            lag,
+            server,
+            settings,
+            ask_store=journal.ping,
+            prompts_missing=built.prompts_missing,
+            reloaded=lambda new: access.replace(
+                built.tokens(new), new.http.action_url_from, new.http.presses_per_minute
+            ),
+            publish_head=mqtt.publish_head if isinstance(mqtt, MqttChannel) else None,
+            head=lambda: str(journal.head),
+        )
+        await service.run()
+
+
+@app.command()
+def demo(
+    pace: Annotated[float, typer.Option(help="How fast: 1 is about two minutes, 10 ten times as fast.")] = 1.0,
+    *,
+    play: Annotated[bool, typer.Option("--play", help="Leave the shift out: the keys are yours at once.")] = False,
+) -> None:
+    """Show a shift on a simulated PBX, on this terminal; then the keys are yours."""
+    import sys
+
+    from adapters.demo import show
+
+    try:
+        asyncio.run(show(pace, play=play, take_keys=sys.stdin.isatty() and sys.stdout.isatty()))
+    except BagvagtError as error:
+        _give_up(error)
+    except (KeyboardInterrupt, asyncio.CancelledError):  # Ctrl-C, or told to end; the terminal was put back
+        raise typer.Exit(130) from None
+
+
+# Policy.
+
+
+@app.command()
+def check(file: File) -> None:
+    """Say everything that is wrong with a policy file: line, key, remedy."""
+    from adapters.from_settings import prompts_missing
+    from telephony.settings import check as look
+
+    found = look(file, prompts_missing)
+    for mistake in found:
+        (err if mistake.severity == "error" else out).print(_mistake(file, mistake))
+    errors = sum(m.severity == "error" for m in found)
+    if errors:
+        err.print(f"{file}: {errors} mistake{'s' if errors > 1 else ''}; this policy would not be loaded.")
+        raise typer.Exit(1)
+    out.print(f"{file}: fine{f', with {len(found)} doubts' if found else ''}.")
+
+
+@app.command()
+def explain(
+    config: Config,
+    agent: Annotated[str, typer.Option(help="Who presses.")],
+    key: Annotated[str, typer.Option(help="A key's name, or warn, end, flag, colleague, chief, back.")],
+    kind: Annotated[str, typer.Option(help="Kind of the call.")] = "",
+    at: Annotated[str, typer.Option(help="Local time, as 2027-03-28T02:30; now when left out.")] = "",
+    warned: Annotated[int | None, typer.Option(help="How many warnings the caller has heard.")] = None,
+    since: Annotated[float | None, typer.Option(help="Seconds since the last of them.")] = None,
+) -> None:
+    """Say what a key would do, and which rule says so."""
+    from adapters.from_settings import prompts_missing
+    from telephony.explain import explain as tell
+    from telephony.settings import load
+
+    try:
+        when = datetime.fromisoformat(at) if at else datetime.now().astimezone()
+    except ValueError:
+        raise typer.BadParameter(f"{at!r} is not a time; write it as 2027-03-28T02:30", param_hint="--at") from None
+    try:
+        settings = load(config, prompts_missing)
+        told = tell(settings, agent, kind, key, when, warned=warned, since_warning_s=since)
+    except BagvagtError as error:
+        _give_up(error)
+    out.print("\n".join(told.lines()))
+
+
+# The PBX.
+
+
+@app.command("pbx-config")
+def pbx_config(
+    pbx: Annotated[str, typer.Argument(help="Which PBX: asterisk.")],
+    config: Config,
+    folder: Annotated[
+        Path | None, typer.Option(help="Write the files below this folder, instead of printing them.")
+    ] = None,
+) -> None:
+    """Print what the PBX needs to work with Bagvagt."""
+    from adapters.asterisk.from_settings import snippets
+    from adapters.from_settings import prompts_missing
+    from telephony.settings import load
+
+    if pbx != "asterisk":
+        raise typer.BadParameter(f"{pbx!r}: only asterisk is known", param_hint="PBX")
+    try:
+        files = snippets(load(config, prompts_missing))
+    except BagvagtError as error:
+        _give_up(error)
+    for name, text in files.items():
+        if folder is None:
+            out.print(f"; ===== /etc/asterisk/{name}\n{text}")
+        else:
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.touch(mode=0o640)
+            target.write_text(text, encoding="utf-8")
+            out.print(str(target))
+
+
+@app.command("pbx-check")
+def pbx_check(config: Config) -> None:
+    """Verify a running PBX against what Bagvagt needs; changes nothing."""
+    from adapters.asterisk.from_settings import check_asterisk
+    from adapters.from_settings import prompts_missing
+    from telephony.settings import load
+
+    try:
+        findings = asyncio.run(check_asterisk(load(config, prompts_missing)))
+    except BagvagtError as error:
+        _give_up(error)
+    for finding in findings:
+        out.print(f"{finding.severity}: {finding.what}")
+        if finding.remedy:
+            out.print(f"    {finding.remedy}")
+    if any(f.severity == "error" for f in findings):
+        raise typer.Exit(1)
+
+
+# A running service.
+
+
+@app.command()
+def key(
+    name: Annotated[str, typer.Argument(help="The key's name in the policy.")],
+    server: Server = "http://127.0.0.1:8480",
+    token_file: SecretFile = None,
+) -> None:
+    """Press a key, for the agent whose token this is."""
+    answer = _post(server, f"/v1/keys/{name}", _token(token_file))
+    out.print(f"{str(answer['verdict']).replace('_', ' ')}: {answer['text']}")
+    if answer["verdict"] != "accepted":
+        raise typer.Exit(1)
+
+
+@app.command()
+def acknowledge(
+    page: Annotated[str, typer.Argument(help="The page's id, as the message has it.")],
+    server: Server = "http://127.0.0.1:8480",
+    token_file: SecretFile = None,
+) -> None:
+    """Take a page: you have it, the others are told."""
+    answer = _post(server, f"/v1/pages/{page}/acknowledge", _token(token_file))
+    out.print(f"{page}: taken by {answer['acknowledged_by']}.")
+
+
+def _token(file: Path | None) -> str:
+    token = file.read_text(encoding="utf-8").strip() if file else os.environ.get("BAGVAGT_TOKEN", "")
+    if not token:
+        raise typer.BadParameter("set BAGVAGT_TOKEN, or name a file that holds the token", param_hint="--token-file")
+    return token
+
+
+def _post(server: str, path: str, token: str) -> dict[str, object]:
+    from telephony.client import post
+
+    try:
+        return asyncio.run(post(server, path, token))
+    except BagvagtError as error:
+        _give_up(error)
+
+
+# Prompts, audit.
+
+
+@prompts_app.command("import")
+def import_prompt(
+    file: Annotated[Path, typer.Argument(help="Any audio file: WAV, FLAC, OGG, MP3, AIFF.")],
+    config: Config,
+    name: Annotated[str, typer.Option(help="The prompt's name, as warning.")],
+    language: Annotated[str, typer.Option(help="Two letters.")],
+) -> None:
+    """Convert a recording to what PBXs play, levelled, into the policy's prompt folder."""
+    from adapters.prompts.convert import import_prompt as convert
+    from adapters.prompts.errors import PromptError
+    from telephony.settings import load
+
+    try:
+        settings = load(config)
+        if not settings.prompts.folder:
+            err.print(f"{config}: prompts.folder names no folder for your recordings; add it.")
+            raise typer.Exit(1)
+        made = convert(file, name, language, settings.path(settings.prompts.folder))
+    except (BagvagtError, PromptError) as error:
+        _give_up(error)
+    out.print(
+        f"{made.path}: {made.duration_s:.1f} s, gain {made.gain_db:+.1f} dB, {made.trimmed_s:.1f} s of silence cut"
+    )
+    for warning in made.warnings:
+        out.print(f"  note: {warning}")
+
+
+@audit_app.command("verify")
+def audit_verify(
+    config: Config,
+    head: Annotated[str, typer.Option(help="The published head, COUNT:HASH, that the chain must reach.")] = "",
+) -> None:
+    """Read the whole audit chain and say whether it holds."""
+    from adapters.from_settings import store_url
+    from adapters.store.audit import verify
+    from adapters.store.chain import Head
+    from telephony.settings import load
+
+    try:
+        verified = verify(store_url(load(config)), Head.parse(head) if head else None)
+    except ValueError:
+        raise typer.BadParameter(f"{head!r} is not COUNT:HASH", param_hint="--head") from None
+    except BagvagtError as error:
+        _give_up(error)
+    if verified.first_bad is not None:
+        err.print(f"BROKEN at line {verified.first_bad}: {verified.why}")
+        raise typer.Exit(1)
+    out.print(f"{verified.count} lines, unbroken. Head {verified.head}")
+
+
+@app.command("token")
+def new_token() -> None:
+    """Make a token; shown once. The tokens file holds only its hash."""
+    import secrets
+
+    from telephony.settings import token_hash
+
+    token = secrets.token_urlsafe(32)
+    out.print(f'token:  {token}\nsha256 = "{token_hash(token)}"')
+
+
+def _mistake(file: Path, mistake: Mistake) -> str:
+    place = f"{file}:{mistake.line}" if mistake.line else str(file)
+    key = f" {mistake.key}:" if mistake.key else ""
+    return f"{place}:{key} {mistake.severity}: {mistake.message}\n    {mistake.remedy}"
+
+
+def _give_up(error: Exception) -> NoReturn:
+    if isinstance(error, ConfigError):
+        for mistake in error.mistakes:
+            err.print(_mistake(Path(error.file), mistake))
+    else:
+        err.print(str(error))
+    raise typer.Exit(1)
+
+
+def main() -> None:
+    """Run the command."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

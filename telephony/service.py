@@ -1,0 +1,133 @@
+"""The running service: the engine, and all that stands around it, as named tasks that end together."""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+import structlog
+
+from policies.rules import Rules
+from telephony import watchdog
+from telephony.engine import Engine
+from telephony.errors import ConfigError
+from telephony.reload import PolicyFile
+from telephony.settings import PromptsMissing, Settings
+from telephony.watchdog import Health, LoopLag, Watchdog
+
+_log = structlog.get_logger()
+
+HEAD_EVERY_S = 60.0
+STATUS_EVERY_S = 10.0
+
+
+class Server(Protocol):
+    """The HTTP side."""
+
+    async def start(self) -> None:
+        """Listen."""
+        ...
+
+    async def stop(self) -> None:
+        """Stop listening."""
+        ...
+
+
+class Service:
+    """Runs until a signal says stop.
+
+    Args:
+        engine: the engine.
+        health: tells whether protection is on.
+        lag: the loop's lag.
+        server: the HTTP side.
+        settings: the policy that it starts with.
+        ask_store: for the watchdog.
+        prompts_missing: for a reload.
+        reloaded: told of a reloaded policy, for what stands outside the rules.
+        publish_head: where the audit chain's head goes, so that a rewrite shows; None for the log alone.
+        head: the audit chain's head.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        health: Health,
+        lag: LoopLag,
+        server: Server,
+        settings: Settings,
+        *,
+        ask_store: Callable[[], Awaitable[object]],
+        prompts_missing: PromptsMissing,
+        reloaded: Callable[[Settings], None],
+        publish_head: Callable[[str], Awaitable[None]] | None,
+        head: Callable[[], str],
+    ) -> None:
+        self._engine = engine
+        self._health = health
+        self._lag = lag
+        self._server = server
+        self._settings = settings
+        self._ask_store = ask_store
+        self._reloaded = reloaded
+        self._publish_head = publish_head
+        self._head = head
+        self._policy_file = PolicyFile(settings, self._on_loaded, self._on_refused, prompts_missing=prompts_missing)
+
+    async def run(self) -> None:
+        """Start everything; return when a signal said stop and all has ended."""
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self._policy_file.request)
+        self._say_doubts(self._settings)
+        dog = Watchdog(self._ask_store, self._lag, self._health.line)
+        feed_every_s = (watchdog.watchdog_s() or STATUS_EVERY_S * 3) / 3
+        async with asyncio.TaskGroup() as tasks:
+            running = [
+                tasks.create_task(self._engine.run(), name="engine"),
+                tasks.create_task(self._lag.run(), name="loop-lag"),
+                tasks.create_task(self._policy_file.run(), name="policy-file"),
+                tasks.create_task(dog.run(feed_every_s), name="watchdog"),
+                tasks.create_task(self._publish_heads(), name="audit-head"),
+            ]
+            await self._engine.ready.wait()
+            await self._server.start()
+            _log.info("started", policy=self._settings.origin.version, head=self._head())
+            watchdog.ready(self._health.line())
+            await stop.wait()
+            _log.info("stopping")
+            watchdog.stopping()
+            await self._server.stop()
+            for task in running:
+                task.cancel()
+        _log.info("stopped", head=self._head())
+
+    def _on_loaded(self, settings: Settings, rules: Rules) -> None:
+        watchdog.reloading()
+        self._engine.reload(rules)
+        self._reloaded(settings)
+        self._say_doubts(settings)
+        _log.info("policy_loaded", file=str(settings.origin.file), version=rules.version)
+        watchdog.ready(self._health.line())
+
+    def _on_refused(self, error: ConfigError) -> None:
+        for mistake in error.mistakes:
+            place = f"{error.file}:{mistake.line or 1}"
+            _log.error("policy_refused", place=place, key=mistake.key, what=mistake.message, remedy=mistake.remedy)
+
+    def _say_doubts(self, settings: Settings) -> None:
+        for doubt in settings.origin.warnings:
+            _log.warning("policy_doubtful", key=doubt.key, line=doubt.line, what=doubt.message, remedy=doubt.remedy)
+
+    async def _publish_heads(self) -> None:
+        said = ""
+        while True:
+            head = self._head()
+            if head != said:
+                said = head
+                _log.info("audit_head", head=head)
+                if self._publish_head is not None:
+                    await self._publish_head(head)
+            await asyncio.sleep(HEAD_EVERY_S)

@@ -1,0 +1,183 @@
+"""The part of a policy file that says what is allowed: keys, kinds, handoff, breaks, people, pages.
+
+The names of the keys are those of `policies.rules`, so that the rule which a decision names is the key in the file.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from telephony.settings import fields as f
+
+
+class Key(f.Strict):
+    """A key that an agent presses.
+
+    Attributes:
+        does: what it does, see `policies.model.Does`.
+        kind: the kind that it marks the call with.
+        code: digits dialled in the call.
+        speed_dial: extension that the agent's phone calls.
+    """
+
+    does: Literal["warn", "end", "flag", "colleague", "chief", "back"]
+    kind: f.OptionalName = ""
+    code: f.Code = ""
+    speed_dial: f.SpeedDial = ""
+
+
+class Kind(f.Strict):
+    """What policy says of one kind of call; the attributes are those of `policies.rules.KindRules`."""
+
+    warnings: Annotated[int, Field(ge=0, le=5)] = 1
+    warning: f.Prompt = "warning"
+    warning_tries: Annotated[int, Field(ge=1, le=10)] = 2
+    wait_s: f.Seconds = 5.0
+    warning_lasts_s: f.WaitSeconds = 600.0
+    may_end: bool = False
+    closing: f.Prompt = "closing"
+    latched: bool = False
+    may_transfer: bool = True
+    break_s: Annotated[int, Field(ge=0, le=f.DAY_S)] = 0
+    page: f.OptionalName = ""
+    severity: Literal["acute", "urgent", "normal"] = "normal"
+
+
+class Presses(f.Strict):
+    """How late and how fast a key may be pressed.
+
+    Attributes:
+        late_key_s: an ending key that took longer to arrive is not obeyed.
+        late_flag_s: a flag that comes this long after the call still counts for it.
+        double_press_s: two presses within this time are one.
+    """
+
+    late_key_s: Annotated[float, Field(ge=1, le=60)] = 5.0
+    late_flag_s: Annotated[float, Field(ge=0, le=3600)] = 120.0
+    double_press_s: Annotated[float, Field(ge=0, le=10)] = 1.0
+
+
+class Handoff(f.Strict):
+    """What both handoffs have, see `policies.rules.HandoffRules`."""
+
+    ring_s: Annotated[float, Field(ge=3, le=120)] = 15.0
+    brief: f.Prompt = "brief-takeover"
+    leave: Literal["on_join", "by_key"] = "by_key"
+    then: f.Text = ""
+
+
+class Colleague(Handoff):
+    """How a colleague takes a call over."""
+
+    same_team_first: bool = True
+    most: Annotated[int, Field(ge=1, le=50)] = 5
+
+
+class ChiefTarget(f.Strict):
+    """One who is rung as chief.
+
+    Attributes:
+        name: shown to the agent.
+        endpoint: in the PBX's words.
+        agent: agent id, when the chief is an agent too.
+        confirm: a voicemail may answer there, so a key press is asked for.
+    """
+
+    name: f.Text
+    endpoint: f.Endpoint
+    agent: f.OptionalName = ""
+    confirm: bool = False
+
+
+class Chief(Handoff):
+    """How the chief is brought in.
+
+    Attributes:
+        chain: who is rung, one after the other.
+    """
+
+    brief: f.Prompt = "brief-chief"
+    chain: list[ChiefTarget] = Field(default_factory=list)
+
+
+class Handoffs(f.Strict):
+    """Both handoffs."""
+
+    colleague: Colleague = Colleague()
+    chief: Chief = Chief()
+
+
+class Breaks(f.Strict):
+    """What policy says of breaks, see `policies.rules.BreakRules`."""
+
+    agent_may_end: bool = True
+    retry_s: Annotated[float, Field(ge=1, le=300)] = 5.0
+
+
+class Hours(f.Strict):
+    """Opening hours by weekday; a day that is left out is closed."""
+
+    mon: list[f.Span] = Field(default_factory=list)
+    tue: list[f.Span] = Field(default_factory=list)
+    wed: list[f.Span] = Field(default_factory=list)
+    thu: list[f.Span] = Field(default_factory=list)
+    fri: list[f.Span] = Field(default_factory=list)
+    sat: list[f.Span] = Field(default_factory=list)
+    sun: list[f.Span] = Field(default_factory=list)
+
+
+class Person(f.Strict):
+    """Somebody who can be paged, by every channel that is given, at once.
+
+    Attributes:
+        mqtt: name of the person's topic, "" for none.
+        sms: phone number, "" for none.
+        language: of the messages, "" for the site's.
+    """
+
+    mqtt: f.OptionalName = ""
+    sms: Annotated[str, Field(max_length=40)] = ""
+    language: f.Language | None = None
+
+
+class Step(f.Strict):
+    """One rung of a page plan, see `policies.rules.Step`."""
+
+    people: list[f.Name]
+    wait_s: Annotated[float, Field(ge=10, le=f.DAY_S)]
+    when: Literal["always", "office", "outside"] = "always"
+
+
+class Plan(f.Strict):
+    """An escalation, see `policies.rules.PagePlan`."""
+
+    steps: list[Step]
+    rounds: Annotated[int, Field(ge=1, le=20)] = 2
+    last_resort: f.Name
+    last_resort_every_s: Annotated[float, Field(ge=60, le=f.DAY_S)] = 900.0
+
+
+class Agent(f.Strict):
+    """What is said of one agent, beyond what the PBX knows.
+
+    Attributes:
+        name: shown to colleagues.
+        interface: how the PBX rings the agent, None where the queues say it.
+        team: colleagues of the same team are rung first.
+        language: of the agent's callers where the queue has none, None for the site's.
+    """
+
+    name: f.Text = ""
+    interface: f.Endpoint | None = None
+    team: f.Text = ""
+    language: f.Language | None = None
+
+
+class Queue(f.Strict):
+    """What is said of one queue.
+
+    Attributes:
+        language: of its callers, None for the site's.
+    """
+
+    language: f.Language | None = None

@@ -1,0 +1,145 @@
+"""The part of a policy file that says what Bagvagt is connected to: site, PBX, store, HTTP, carriers, prompts."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from telephony.settings import fields as f
+
+
+class Site(f.Strict):
+    """Where this is.
+
+    Attributes:
+        name: shown to people.
+        zone: IANA name of the site's time zone.
+        language: of callers, agents and people where nothing else says so.
+        country: whose public holidays are closed days, "" for none.
+        closed: further closed days, a date or "MM-DD" for every year.
+    """
+
+    name: f.Text = "Bagvagt"
+    zone: f.Zone
+    language: f.Language
+    country: f.Country
+    closed: list[f.ClosedDay] = Field(default_factory=list)
+
+
+class Pbx(f.Strict):
+    """The PBX beside which Bagvagt runs.
+
+    Attributes:
+        kind: "asterisk", or "simulator" for a demo without a PBX.
+        host: where its manager interface (AMI) listens.
+        ami_port: likewise.
+        ami_user: manager account.
+        ami_secret_file: file that holds its secret.
+        ari_url: its REST interface, without "/ari".
+        ari_user: ARI account.
+        ari_secret_file: file that holds its password.
+        media_base: address at which the PBX fetches prompts; "" for the one that follows from [http].
+    """
+
+    kind: Literal["asterisk", "simulator"] = "asterisk"
+    host: f.Host = "127.0.0.1"
+    ami_port: f.Port = 5038
+    ami_user: f.Account = "bagvagt"
+    ami_secret_file: f.FileName = ""
+    ari_url: f.Url = "http://127.0.0.1:8088"
+    ari_user: f.Account = "bagvagt"
+    ari_secret_file: f.FileName = ""
+    media_base: f.OptionalUrl = ""
+
+
+class Store(f.Strict):
+    """The journal.
+
+    Attributes:
+        path: the SQLite file.
+    """
+
+    path: f.FileName = "bagvagt.sqlite3"
+
+
+class Http(f.Strict):
+    """The HTTP side: keys from phones and screens, prompts for the PBX, health and metrics.
+
+    Attributes:
+        host: address to listen on.
+        port: likewise.
+        action_url_from: networks from which a desk phone's action URL is taken.
+        presses_per_minute: limit for each token; never delays an acute key.
+        tokens_file: TOML file with the hashes of the tokens, "" for none.
+    """
+
+    host: f.Host = "127.0.0.1"
+    port: f.Port = 8480
+    action_url_from: list[f.Network] = Field(default_factory=list)
+    presses_per_minute: Annotated[int, Field(ge=1, le=10_000)] = 60
+    tokens_file: f.FileName = ""
+
+
+class Mqtt(f.Strict):
+    """The broker through which pages go.
+
+    Attributes:
+        host: the broker.
+        port: likewise.
+        user: account, "" for none.
+        password_file: file that holds its password.
+        tls: encrypted connection.
+        ca_file: certificate authority of the broker, "" for the system's own.
+        prefix: first part of every topic.
+    """
+
+    host: f.Host = "127.0.0.1"
+    port: f.Port = 1883
+    user: f.Account = ""
+    password_file: f.FileName = ""
+    tls: bool = False
+    ca_file: f.FileName = ""
+    prefix: f.TopicPrefix = "bagvagt"
+
+
+class Gateway(f.Strict):
+    """An SMS provider's HTTP interface, as its manual describes it.
+
+    Placeholders such as `{to}` and `{text}` stand for number and message, see `telephony.settings.carriers`.
+
+    Attributes:
+        url: where; may hold placeholders.
+        method: "POST", "PUT" or "GET".
+        headers_file: file of `Name: value` lines that holds the provider's key, "" for none.
+        content_type: of the body: JSON or a form.
+        body: what is sent.
+    """
+
+    url: f.Url
+    method: Literal["POST", "PUT", "GET"] = "POST"
+    headers_file: f.FileName = ""
+    content_type: Literal["application/json", "application/x-www-form-urlencoded"] = "application/json"
+    body: Annotated[str, Field(max_length=4000)] = ""
+
+
+class Sms(f.Strict):
+    """How SMS are sent: by Apprise, or by a gateway described here; one of the two.
+
+    Attributes:
+        apprise_url_file: file that holds one Apprise URL with `{to}` for the number.
+        gateway: a provider's HTTP interface.
+    """
+
+    apprise_url_file: f.FileName = ""
+    gateway: Gateway | None = None
+
+
+class Prompts(f.Strict):
+    """What callers hear.
+
+    Attributes:
+        folder: the site's own recordings, `<language>/<name>.wav`; "" for the placeholders alone.
+        languages: every language in which callers are spoken to, besides the site's.
+    """
+
+    folder: f.FileName = ""
+    languages: list[f.Language] = Field(default_factory=list)
