@@ -1,0 +1,48 @@
+# Two commands do all the set-up on a fresh Debian with Python 3.11 and git: `make demo` and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+SEEDS ?= 200
+
+.PHONY: demo test check simulate bench lab lock wheel clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo              a shift on a simulated PBX, on this terminal"
+	@echo "make test              everything: style, types, tests, the real Asterisk"
+	@echo "make check             style and types only"
+	@echo "make simulate SEEDS=…  the deterministic simulation: a count, or seeds to replay"
+	@echo "make bench             benchmarks, as a table of ratios"
+	@echo "make lock              resolve the dependencies anew"
+
+# uv is not on a fresh Debian: the environment is made with python3, and uv installed into it.
+# requirements*.lock hold versions and hashes, and no addresses: pip's own set-up says where packages come from.
+$(BIN)/.ready: requirements.lock requirements-dev.lock pyproject.toml
+	scripts/environment $(PYTHON)
+	@touch $@
+
+demo: $(BIN)/.ready
+	$(BIN)/bagvagt demo
+
+test: $(BIN)/.ready
+	scripts/test
+
+check: $(BIN)/.ready
+	scripts/check
+
+simulate: $(BIN)/.ready
+	$(BIN)/python scripts/simulate $(SEEDS)
+
+bench: $(BIN)/.ready
+	scripts/bench
+
+lab: $(BIN)/.ready
+	scripts/lab
+
+lock: $(BIN)/.ready
+	scripts/lock
+
+wheel: $(BIN)/.ready
+	$(BIN)/uv build --wheel
+
+clean:
+	rm -rf .venv dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
