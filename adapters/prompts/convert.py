@@ -73,9 +73,7 @@ def import_prompt(source: Path, name: str, language: str, folder: Path) -> Impor
     channels, rate_hz = _read(source)
     mono, warnings = _to_mono(channels)
     if rate_hz < RATE_HZ:
-        warnings.append(
-            f"The recording has only {rate_hz} Hz and will sound muffled; record at 16 kHz or more."
-        )
+        warnings.append(f"The recording has only {rate_hz} Hz and will sound muffled; record at 16 kHz or more.")
     centred = mono - np.mean(mono)  # an offset would become a knock at both ends of the resampled sound
     narrow = remove_rumble(soxr.resample(centred, rate_hz, RATE_HZ, quality="VHQ"))
     prompt, trimmed_s = _cut(source, narrow)
@@ -176,9 +174,7 @@ def _remarks(channels: _Channels, whole: Samples, levelled: Levelled) -> list[st
     found = []
     clipped = int(np.count_nonzero(np.abs(channels) >= _FULL_SCALE))
     if clipped >= _CLIPPED_SAMPLES:
-        found.append(
-            f"The recording is overdriven ({clipped} samples at full scale); record it again, quieter."
-        )
+        found.append(f"The recording is overdriven ({clipped} samples at full scale); record it again, quieter.")
     if levelled.gain_db > _STRONG_GAIN_DB:
         found.append(f"The recording is very quiet and was raised by {levelled.gain_db:.0f} dB; move closer.")
     if levelled.limited_db > _STRONG_LIMITING_DB:

@@ -103,9 +103,7 @@ class PromptLibrary:
         """
         return tuple(error for _, _, error in self._errors(names, languages))
 
-    def _errors(
-        self, names: Iterable[str], languages: Iterable[str]
-    ) -> Iterator[tuple[str, str, PromptError]]:
+    def _errors(self, names: Iterable[str], languages: Iterable[str]) -> Iterator[tuple[str, str, PromptError]]:
         wanted_languages = tuple(languages)
         for name in names:
             for language in wanted_languages:
