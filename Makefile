@@ -30,7 +30,7 @@ check: $(BIN)/.ready
 	scripts/check
 
 simulate: $(BIN)/.ready
-	$(BIN)/python scripts/simulate $(SEEDS)
+	scripts/simulate "$(SEEDS)"
 
 bench: $(BIN)/.ready
 	scripts/bench

@@ -11,6 +11,9 @@ from enum import StrEnum
 from policies.model import AgentId
 from policies.tables import Table
 
+OURS = "bagvagt:"
+"""How a pause of ours begins, in the PBX's reason slot."""
+
 
 class BreakState(StrEnum):
     """States of a break."""
@@ -77,4 +80,4 @@ class Break:
     @property
     def reason(self) -> str:
         """What stands in the PBX's reason slot while the pause is ours."""
-        return f"bagvagt:{self.id}"
+        return f"{OURS}{self.id}"

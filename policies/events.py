@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from policies.model import AgentId, CallId, Candidate, KeyUse, LegId, LiveCall, Member, Outcome, Source, Timer
+from policies.rules import Rules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,6 +239,13 @@ class TimerFired(Event):
     """A durable timer came due."""
 
     timer: Timer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyLoaded(Event):
+    """A version of the policy came into force; kept, so that a restart does not loosen it for calls under way."""
+
+    rules: Rules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,13 +4,16 @@ A policy never loosens a call that is under way: `Policy.for_kind` combines the 
 in force when the call began, and takes the stricter of each.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from policies.model import KeyUse, Target
+
+KEEP = timedelta(hours=24)
+"""How long a replaced version is remembered: no call is longer."""
 
 
 class Severity(StrEnum):
@@ -228,10 +231,25 @@ class Policy:
     now: Rules
     earlier: tuple[tuple[datetime, Rules], ...] = ()
 
-    def replaced_by(self, rules: Rules, at: datetime, keep: timedelta = timedelta(hours=24)) -> "Policy":
+    def replaced_by(self, rules: Rules, at: datetime, keep: timedelta = KEEP) -> "Policy":
         """Return the policy after a reload at `at`; versions replaced longer than `keep` ago are forgotten."""
         past = tuple((t, r) for t, r in self.earlier if at - t < keep)
         return Policy(rules, ((at, self.now), *past))
+
+    @classmethod
+    def after_restart(cls, rules: Rules, loaded: Sequence[tuple[datetime, Rules]], at: datetime) -> "Policy":
+        """Return the policy of a service that starts at `at`.
+
+        Args:
+            rules: in force from now.
+            loaded: (loaded at, version) of what was in force before, oldest first.
+            at: now.
+        """
+        ends = [*(since for since, _ in loaded[1:]), at]
+        past = [(end, earlier) for (_, earlier), end in zip(loaded, ends, strict=False)]
+        if past and past[-1][1].version == rules.version:
+            past.pop()  # it is still in force
+        return cls(rules, tuple((end, earlier) for end, earlier in reversed(past) if at - end < KEEP))
 
     def for_kind(self, kind: str, began_at: datetime) -> KindRules | None:
         """Return what applies to a call of `kind` that began at `began_at`; None when policy has no such kind."""

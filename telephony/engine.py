@@ -91,6 +91,10 @@ class Engine:
         """Read the journal back, then follow events until cancelled."""
         recovered = await self._journal.recover()
         self.state = recovered.state
+        now = self.policy.now
+        self.policy = Policy.after_restart(now, recovered.policies, self._clock.now())
+        if not recovered.policies or recovered.policies[-1][1].version != now.version:
+            self._inbox.put_nowait(ev.PolicyLoaded(**self.stamp(), rules=now))
         async with asyncio.TaskGroup() as self._tasks:
             self._recover(recovered.open_actions)
             self._tasks.create_task(self.saving.run(), name="journal")
@@ -134,6 +138,7 @@ class Engine:
     def reload(self, rules: Rules) -> None:
         """Put a new policy in force; calls under way keep what it would loosen."""
         self.policy = self.policy.replaced_by(rules, self._clock.now())
+        self._inbox.put_nowait(ev.PolicyLoaded(**self.stamp(), rules=rules))
 
     def stamp(self) -> dict[str, Any]:
         """Return `id` and `at` for a new event."""
@@ -361,7 +366,7 @@ def _entry(event: ev.Event, decision: Decision) -> Entry:
 def _concerns_people(entry: Entry) -> bool:
     return bool(
         entry.changed or entry.dropped or entry.actions or entry.done or entry.timers or entry.told
-    ) or isinstance(entry.event, ev.PbxConnected | ev.PbxLost)
+    ) or isinstance(entry.event, ev.PbxConnected | ev.PbxLost | ev.PolicyLoaded)
 
 
 def _wants_tone(tell: act.Tell, event: ev.Event) -> bool:

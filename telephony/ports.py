@@ -37,6 +37,7 @@ from policies.events import (
     UnpauseFinished,
 )
 from policies.model import AgentId, CallId, Candidate, LegId, LiveCall, Source, Timer
+from policies.rules import Rules
 from policies.state import Entity, State
 
 
@@ -220,10 +221,12 @@ class Recovered:
     Attributes:
         state: entities that are not over.
         open_actions: actions without an outcome, oldest first.
+        policies: (loaded at, version) of the policies that calls under way may have begun with, oldest first.
     """
 
     state: State
     open_actions: tuple[Action | LostRelease, ...]
+    policies: tuple[tuple[datetime, Rules], ...] = ()
 
 
 class Journal(Protocol):

@@ -15,9 +15,9 @@ from adapters.store.chain import Head, Link, link
 from adapters.store.codec import encode, incident_of, key_of
 from adapters.store.database import upsert
 from adapters.store.errors import EntryRefusedError
-from adapters.store.schema import AUDIT, ENTITY, INTENT, TIMER
+from adapters.store.schema import AUDIT, ENTITY, INTENT, POLICY, TIMER
 from policies.actions import Action, CancelTimer, Release, StartTimer, Tell
-from policies.events import Event
+from policies.events import Event, PolicyLoaded
 from policies.model import Timer
 from telephony.ports import Entry
 
@@ -48,6 +48,7 @@ class Rows:
         intents: rows in order.
         timers: due times, None to drop.
         closed: (action id, outcome), None when the event is no outcome.
+        policy: the row of a policy that came into force.
         content: the audit line, without from-states and place.
     """
 
@@ -57,6 +58,7 @@ class Rows:
     timers: Mapping[Timer, datetime | None]
     closed: tuple[str, str] | None
     content: Row
+    policy: Row | None = None
 
 
 def rows_of(entry: Entry) -> Rows:
@@ -94,8 +96,15 @@ def rows_of(entry: Entry) -> Rows:
         ),
         timers=dict(entry.timers),
         closed=(entry.done, entry.outcome) if entry.done else None,
-        content=_content(entry, entry.event, acts),
+        content=_content(entry, entry.event, [*acts, *entry.told]),
+        policy=_policy(entry.event),
     )
+
+
+def _policy(event: Event) -> Row | None:
+    if not isinstance(event, PolicyLoaded):
+        return None
+    return {"loaded_at": event.at, "version": event.rules.version, "body": encode(event.rules)}
 
 
 def _content(entry: Entry, event: Event, acts: Iterable[Action]) -> Row:
@@ -104,6 +113,8 @@ def _content(entry: Entry, event: Event, acts: Iterable[Action]) -> Row:
     key = getattr(event, "key", None)
     if key is not None:
         content |= {"key": key.name, "source": event.source.value}  # type: ignore[attr-defined]  # a key press has one
+    if isinstance(event, PolicyLoaded):
+        content["policy"] = event.rules.version
     if entry.done:
         content |= {"done": entry.done, "outcome": entry.outcome}
     return content
@@ -134,6 +145,7 @@ class Batch:
     _timers: dict[Timer, datetime | None] = field(default_factory=dict)
     _closed: list[Row] = field(default_factory=list)
     _links: list[Link] = field(default_factory=list)
+    _policies: list[Row] = field(default_factory=list)
 
     def add(self, rows: Rows) -> None:
         """Take in one more entry."""
@@ -144,6 +156,8 @@ class Batch:
         self.entities |= rows.entities
         self._intents += rows.intents
         self._timers |= rows.timers
+        if rows.policy is not None:
+            self._policies.append(rows.policy)
         if rows.closed is not None:
             action, outcome = rows.closed
             self._closed.append({"done": action, "how": outcome, "at": rows.at})
@@ -169,6 +183,8 @@ class Batch:
             connection.execute(upsert(dialect, TIMER), due)
         if gone:
             connection.execute(_DROP, gone)
+        if self._policies:
+            connection.execute(insert(POLICY), self._policies)
         connection.execute(_CHAIN, [one._asdict() for one in self._links])
 
 

@@ -18,6 +18,7 @@ from policies.guards import Guard
 from policies.handoffs import Handoff
 from policies.model import CallId
 from policies.pages import Page
+from policies.rules import Rules
 from policies.state import Entity
 from telephony.ports import LostRelease
 
@@ -59,10 +60,22 @@ def incident_of(entity: Entity) -> str | None:
     return None if isinstance(entity, Handoff) else entity.incident
 
 
-def encode(record: Entity | Action) -> Body:
+def encode(record: Entity | Action | Rules) -> Body:
     """Return what the JSON column takes."""
-    body: Body = msgspec.to_builtins(record)
+    body: Body = msgspec.to_builtins(record, str_keys=True)
     return body
+
+
+def decode_rules(body: Body) -> Rules:
+    """Return a version of the policy.
+
+    Raises:
+        StoreCorruptError: the body does not fit.
+    """
+    try:
+        return msgspec.convert(body, Rules, str_keys=True)
+    except msgspec.ValidationError as error:
+        raise StoreCorruptError("reading a policy from the journal", str(error)) from error
 
 
 def decode_entity(kind: str, body: Body) -> Entity:

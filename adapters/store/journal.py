@@ -10,10 +10,10 @@ from sqlalchemy import Connection, not_, select
 from adapters.store.audit import read_head
 from adapters.store.batch import rows_of
 from adapters.store.chain import Head
-from adapters.store.codec import decode_action, decode_entity
+from adapters.store.codec import decode_action, decode_entity, decode_rules
 from adapters.store.database import BUSY_S, open_engine
 from adapters.store.migrate import upgrade
-from adapters.store.schema import ENTITY, INTENT, TIMER
+from adapters.store.schema import ENTITY, INTENT, POLICY, TIMER
 from adapters.store.timers import Timers
 from adapters.store.writer import Writer
 from policies.breaks import Break
@@ -21,8 +21,11 @@ from policies.guards import Guard
 from policies.handoffs import Handoff
 from policies.model import CallId, Timer
 from policies.pages import Page
+from policies.rules import Rules
 from policies.state import State
 from telephony.ports import Entry, Recovered
+
+_POLICIES_KEPT = 50
 
 
 class StoreJournal:
@@ -130,4 +133,11 @@ def _recovered(connection: Connection) -> Recovered:
                 pages[page.id] = page
     unsettled = select(INTENT.c.kind, INTENT.c.body).where(INTENT.c.outcome.is_(None)).order_by(INTENT.c.seq)
     actions = tuple(decode_action(row.kind, row.body) for row in connection.execute(unsettled))
-    return Recovered(State(guards=guards, handoffs=handoffs, breaks=breaks, pages=pages), actions)
+    state = State(guards=guards, handoffs=handoffs, breaks=breaks, pages=pages)
+    return Recovered(state, actions, _policies(connection))
+
+
+def _policies(connection: Connection) -> tuple[tuple[datetime, Rules], ...]:
+    """The latest versions: more reloads within the length of a call than this are not remembered."""
+    latest = select(POLICY.c.loaded_at, POLICY.c.body).order_by(POLICY.c.seq.desc()).limit(_POLICIES_KEPT)
+    return tuple((row.loaded_at, decode_rules(row.body)) for row in connection.execute(latest))[::-1]

@@ -95,6 +95,15 @@ TIMER = Table(
     Column("due_at", UtcTime, nullable=False),
 )
 
+POLICY = Table(
+    "policy",
+    METADATA,
+    Column("seq", _SEQ, primary_key=True, autoincrement=True),
+    Column("loaded_at", UtcTime, nullable=False),
+    Column("version", String(64), nullable=False),
+    Column("body", JSON, nullable=False),
+)
+
 AUDIT = Table(
     "audit",
     METADATA,

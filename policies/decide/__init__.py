@@ -40,6 +40,7 @@ _DECIDE: dict[type[Event], Callable[[Draft, Any], None]] = {
     ev.TimerFired: _on_timer,
     ev.PbxConnected: pbx.on_connected,
     ev.PbxLost: pbx.on_lost,
+    ev.PolicyLoaded: lambda _d, _e: None,
     ev.ActionFinished: lambda _d, _e: None,
 }
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from policies import events as ev
 from policies.actions import Pause, Unpause, Verdict
-from policies.breaks import Break, BreakCause, BreakState
+from policies.breaks import OURS, Break, BreakCause, BreakState
 from policies.guards import Guard
 from policies.model import AgentId, Member, Outcome
 from policies.reasons import Reason
@@ -93,13 +93,16 @@ def on_member(d: Draft, e: ev.MemberChanged) -> None:
     """A queue member changed: a pause of ours that vanished is painted again."""
     member = e.member
     d.members = {**d.members, (member.agent, member.queue): member}
+    _lift_orphan(d, member)
     for break_ in list(d.breaks.values()):
         if break_.agent == member.agent and break_.state is BreakState.ON:
             _look(d, break_, (member,))
 
 
 def reconcile(d: Draft) -> None:
-    """After the PBX was read anew: paint every running break again, lift every one that is ending."""
+    """After the PBX was read anew: paint every running break again, lift every one that is ending or that is none."""
+    for member in d.members.values():
+        _lift_orphan(d, member)
     for break_ in list(d.breaks.values()):
         if break_.state is BreakState.ON:
             _look(d, break_, tuple(m for m in d.members.values() if m.agent == break_.agent))
@@ -128,6 +131,13 @@ def _look(d: Draft, break_: Break, members: tuple[Member, ...]) -> None:
         break_ = d.pause_break(break_, foreign=tuple(sorted(foreign)))
     if any(not m.paused for m in members):
         again(d, break_)
+
+
+def _lift_orphan(d: Draft, member: Member) -> None:
+    """Lift a pause in our name behind which no break stands: a crash took the break before it was written down."""
+    break_id = member.reason.removeprefix(OURS)
+    if member.paused and member.reason.startswith(OURS) and break_id not in d.breaks:
+        d.act(Unpause, break_id=break_id, agent=member.agent, reason=member.reason)
 
 
 def _pause(d: Draft, break_: Break) -> None:

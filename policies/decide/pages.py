@@ -64,7 +64,7 @@ def on_answered(d: Draft, e: ev.PageAnswered) -> None:
     page = d.pages.get(e.page)
     if page is None or page.state is PageState.ANSWERED:
         return
-    if e.means == "mqtt" and e.by not in _names(d, page):
+    if e.means == "mqtt" and e.by.casefold() not in _names(d, page):
         return  # not one of ours: the alarm goes on, and a name that anybody may write does not get into the trail
     page = d.page(page, PageCause.ANSWERED, answered_by=e.by, answered_at=d.at, means=e.means)
     d.no_timer("page", page.id, "next")
@@ -154,4 +154,4 @@ def _names(d: Draft, page: Page) -> set[str]:
     """Return everybody who can be paged: by the page's own plan, or by any plan in force."""
     plans = (page.plan, *d.policy.now.pages.values())
     contacts = [c for plan in plans for c in (plan.last_resort, *(p for step in plan.steps for p in step.people))]
-    return {c.name for c in contacts}
+    return {c.name.casefold() for c in contacts}

@@ -157,3 +157,15 @@ def test_one_incident_gives_one_break() -> None:
     story.press(WARN, last_call=(call(), story.now))
     assert not story.all(act.Pause)
     assert len(story.state.breaks) == 1
+
+
+@pytest.mark.parametrize("how", ["read", "seen"])
+def test_a_pause_in_our_name_without_a_break_is_lifted(how: str) -> None:
+    """A crash took the break before it was written down: nobody would ever lift its pause."""
+    story = Story()
+    orphan = member(pause=True, reason="bagvagt:gone.anna")
+    if how == "read":
+        story.pbx_connected(members=(orphan,))
+    else:
+        changed(story, orphan)
+    assert story.one(act.Unpause).reason == "bagvagt:gone.anna"

@@ -11,7 +11,7 @@ from policies.gate import Permit
 from policies.guards import CallState
 from policies.model import CallId, LegId, Outcome
 from policies.reasons import Reason
-from policies.rules import KindRules
+from policies.rules import KindRules, Policy
 from tests.policies.story import ANNA, BO, END, NOON, RULES, SUICIDE, WARN, Story, call
 
 
@@ -385,6 +385,32 @@ def test_a_reload_does_not_loosen_a_call_that_was_not_yet_flagged() -> None:
     later = call(2, began_at=story.now + timedelta(seconds=1))
     story.wait(5)
     assert story.press(replace(WARN, kind="mild"), later).reason is Reason.ENDING
+
+
+def test_a_restart_does_not_loosen_a_call_under_way() -> None:
+    """Loosened, then restarted: the versions that were in force while the call lasted come back from the journal."""
+    story = Story()
+    looser = replace(RULES, version="looser", kinds={"mild": KindRules("mild", may_end=True, warnings=0)})
+    before = ((NOON - timedelta(days=3), RULES), (NOON - timedelta(minutes=1), looser))
+    story.policy = Policy.after_restart(looser, before, NOON)
+    assert story.press(replace(WARN, kind="mild"), call()).reason is Reason.WARNING_STARTED
+    story.wait(5)
+    later = call(2, began_at=NOON - timedelta(seconds=30))
+    assert story.press(replace(WARN, kind="mild"), later).reason is Reason.ENDING
+
+
+def test_a_policy_that_changed_while_the_service_was_down_counts_from_the_start() -> None:
+    """The file was loosened between stop and start: calls that began before the start keep the old rules."""
+    looser = replace(RULES, version="looser", kinds={"mild": KindRules("mild", may_end=True)})
+    policy = Policy.after_restart(looser, ((NOON - timedelta(days=3), RULES),), NOON)
+    assert policy.earlier == ((NOON, RULES),)
+
+
+def test_a_restart_with_the_same_policy_forgets_nothing_and_adds_nothing() -> None:
+    """The latest version is the one in force; one that ended longer ago than any call is dropped."""
+    old = replace(RULES, version="old")
+    loaded = ((NOON - timedelta(days=9), old), (NOON - timedelta(days=3), RULES))
+    assert Policy.after_restart(RULES, loaded, NOON).earlier == ()
 
 
 def test_a_reload_that_tightens_holds_at_once() -> None:

@@ -7,10 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 from policies.actions import Action, Release
 from policies.breaks import Break
+from policies.events import PolicyLoaded
 from policies.guards import Guard
 from policies.handoffs import Handoff
 from policies.model import Timer
 from policies.pages import Page
+from policies.rules import Rules
 from policies.state import Entity, State
 from telephony.errors import BagvagtError
 from telephony.ports import Entry, LostRelease, Recovered
@@ -75,6 +77,7 @@ class Disk:
         entities: what was stored last of each that is not dropped.
         open: actions without an outcome, oldest first.
         timers: when each is due.
+        policies: versions of the policy, and when each was loaded.
         log: every entry, with the loop's time when it was committed: the decisions that stand.
         works: cleared while the store stalls.
         fails: raise instead of stalling.
@@ -83,6 +86,7 @@ class Disk:
     entities: dict[tuple[str, str], Entity] = field(default_factory=dict)
     open: dict[str, Action] = field(default_factory=dict)
     timers: dict[Timer, datetime] = field(default_factory=dict)
+    policies: list[tuple[datetime, Rules]] = field(default_factory=list)
     log: list[tuple[float, Entry]] = field(default_factory=list)
     works: asyncio.Event = field(default_factory=asyncio.Event)
     fails: bool = False
@@ -114,7 +118,7 @@ class FakeJournal:
             LostRelease(a.id, a.permit.call, a.permit.id) if isinstance(a, Release) else a
             for a in self._disk.open.values()
         )
-        return Recovered(state, left)
+        return Recovered(state, left, tuple(self._disk.policies))
 
     async def commit(self, entry: Entry) -> None:
         """Commit one transaction durably; a kill strikes before it or after it, never within."""
@@ -137,6 +141,8 @@ class FakeJournal:
         for action in entry.actions:
             disk.open[action.id] = action
         disk.open.pop(entry.done, None)
+        if isinstance(entry.event, PolicyLoaded):
+            disk.policies.append((entry.event.at, entry.event.rules))
         for timer, due in entry.timers:
             if due is None:
                 disk.timers.pop(timer, None)

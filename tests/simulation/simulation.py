@@ -100,7 +100,7 @@ class Simulation:
         self.disk = Disk()
         self.disk.works.set()
         self.carriers = Carriers(self.rng, self.faults)
-        self.policy = Policy(site.rules())  # with its earlier versions: a site keeps those over a restart
+        self.policy = Policy(site.rules())
         self.network_up = True
         self.process: Process | None = None
         self.engine: Engine | None = None
@@ -278,7 +278,7 @@ class Simulation:
     def reload(self, version: str) -> None:
         """Put a version of the policy in force."""
         rules = site.rules(version)
-        self.policy = self.policy.replaced_by(rules, self.clock.now())
+        self.policy = Policy(rules)  # its earlier versions are in the journal
         self.run.policies.append((self.now, rules))
         self.say(f"policy-reloaded {version}")
         if self.process is not None and self.process.is_alive and self.engine is not None:

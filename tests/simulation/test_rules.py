@@ -12,7 +12,8 @@ SEEDS = tuple(range(50))
 # 147: an acute key long after the call latched nothing, and said so. 186: a reload while the service was starting.
 # 271: a flag on a call that goes on with somebody else began no break. 309: a transfer after a policy was loosened.
 # 331: a key pressed in a call with another agent was taken for one in the agent's own other call.
-REGRESSIONS = (66, 147, 148, 186, 202, 271, 309, 331)
+# 434: a crash took a break that was not yet written down, and its pause stood for ever.
+REGRESSIONS = (66, 147, 148, 186, 202, 271, 309, 331, 434)
 
 
 @functools.cache

@@ -7,6 +7,7 @@ makes of an action, `journal.fails` and `journal.stalls` are the store's faults.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -66,12 +67,13 @@ class FakeJournal:
         self.began = 0
         self.timers: dict[Timer, datetime] = {}
         self.recovered = Recovered(State(), ())
+        self.policies: tuple[tuple[datetime, Rules], ...] = ()
 
     def stall(self) -> None:
         self.open.clear()
 
     async def recover(self) -> Recovered:
-        return self.recovered
+        return replace(self.recovered, policies=self.policies)
 
     async def commit(self, entry: Entry) -> None:
         self.began += 1
@@ -246,6 +248,7 @@ class Service:
     def __init__(self, rules: Rules = RULES, **more: Any) -> None:
         self.clock = FakeClock()
         self.journal = FakeJournal()
+        self.journal.policies = ((self.clock.now() - timedelta(days=9), rules),)
         self.pbx = FakePbx(self.clock)
         self.pager = FakePager(self.clock)
         self.decided_events: list[Event] = []

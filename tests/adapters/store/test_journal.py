@@ -18,9 +18,11 @@ from adapters.store.journal import open_journal
 from adapters.store.timers import Timers
 from policies import actions as act
 from policies.breaks import BreakState
+from policies.events import PolicyLoaded
 from policies.guards import CallState
 from policies.model import Timer
-from telephony.ports import LostRelease
+from policies.rules import OfficeHours
+from telephony.ports import Entry, LostRelease
 from tests.adapters.store.samples import (
     T0,
     break_of,
@@ -31,6 +33,7 @@ from tests.adapters.store.samples import (
     pause_of,
     permit_for,
 )
+from tests.policies.story import RULES
 
 
 async def test_a_restart_reads_back_what_stands(url: str) -> None:
@@ -48,6 +51,18 @@ async def test_a_restart_reads_back_what_stands(url: str) -> None:
     assert dict(found.state.breaks) == {"b1": break_of("b1")}
     assert found.open_actions == (pause_of("b2"), LostRelease("e2/0", release.permit.call, "e2"))
     assert (found.state.connected, found.state.epoch) == (False, 0)
+
+
+async def test_versions_of_the_policy_come_back_as_they_were(url: str) -> None:
+    """A call under way is held to the rules it began with, also after a restart: office hours, plans and all."""
+    older, newer = RULES, replace(RULES, version="newer", office=OfficeHours(holidays=frozenset({T0.date()})))
+    async with open_journal(url) as journal:
+        for number, rules in enumerate((older, newer)):
+            event = PolicyLoaded(id=f"e{number}", at=T0 + timedelta(hours=number), rules=rules)
+            await journal.commit(Entry(event))
+    async with open_journal(url) as journal:
+        found = await journal.recover()
+    assert found.policies == ((T0, older), (T0 + timedelta(hours=1), newer))
 
 
 async def test_what_is_dropped_is_not_recovered_and_stays_in_the_store(url: str, path: Path) -> None:

@@ -68,6 +68,13 @@ def upgrade() -> None:
         sa.Column("due_at", _TIME, nullable=False),
     )
     op.create_table(
+        "policy",
+        sa.Column("seq", _SEQ, primary_key=True, autoincrement=True),
+        sa.Column("loaded_at", _TIME, nullable=False),
+        sa.Column("version", sa.String(64), nullable=False),
+        sa.Column("body", sa.JSON, nullable=False),
+    )
+    op.create_table(
         "audit",
         sa.Column("seq", _SEQ, primary_key=True, autoincrement=False),
         sa.Column("at", sa.String(32), nullable=False),
