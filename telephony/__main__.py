@@ -65,6 +65,9 @@ async def _serve(file: Path) -> None:
     from adapters.mqtt import MqttChannel
     from adapters.pager import ChannelPager
     from adapters.privacy import CallerTag, read_or_make_key
+    from adapters.simulator.pbx import SimulatedPbx
+    from adapters.simulator.timing import LoopTime
+    from adapters.simulator.world import SimWorld
     from adapters.store.journal import open_journal
     from telephony.engine import Engine
     from telephony.service import Service
@@ -85,9 +88,14 @@ async def _serve(file: Path) -> None:
             lambda: {n: getattr(c, "is_connected", True) for n, c in channels.items()},
             lambda: str(journal.head),
         )
+        pbx = (
+            asterisk_pbx(settings, clock, prompts, caller_tag)
+            if settings.pbx.kind == "asterisk"
+            else SimulatedPbx(SimWorld(LoopTime()), clock)
+        )
         engine = health.engine = Engine(
             policy=Policy(resolve(settings)),
-            pbx=asterisk_pbx(settings, clock, prompts, caller_tag),
+            pbx=pbx,
             pager=ChannelPager(channels, clock),
             journal=journal,
             clock=clock,

@@ -114,7 +114,9 @@ class Service:
 
     def _on_refused(self, error: ConfigError) -> None:
         for mistake in error.mistakes:
-            place = f"{error.file}:{mistake.line or 1}"
+            if mistake.severity != "error":  # doubts are no reason to refuse, and are told again when it is loaded
+                continue
+            place = f"{error.file}:{mistake.line}" if mistake.line else error.file
             _log.error("policy_refused", place=place, key=mistake.key, what=mistake.message, remedy=mistake.remedy)
 
     def _say_doubts(self, settings: Settings) -> None:
