@@ -186,6 +186,10 @@ class Service:
         if self._reader is not None:
             await self._reader
 
+    async def stop(self) -> None:
+        """End it in order."""
+        await self.kill(signal.SIGTERM)
+
     async def restart(self) -> Self:
         """Kill it and start it again."""
         await self.kill()
