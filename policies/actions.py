@@ -26,12 +26,17 @@ class Action:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Announce(Action):
-    """Play a prompt into a live call, heard by both, and measure what the caller's leg was sent."""
+    """Play a prompt into a live call, heard by both, and measure what the caller's leg was sent.
+
+    Attributes:
+        agent_leg: where it was asked for; a caller who shares no bridge with it any more is not spoken to.
+    """
 
     call: CallId
     caller: LegId
     prompt: str
     language: str
+    agent_leg: LegId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

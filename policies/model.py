@@ -24,12 +24,13 @@ class LiveCall:
         agent: the agent in it, or None between agents.
         agent_leg: that agent's leg.
         bridge: the PBX's name for the bridge that both stand in, or None when they are not in one bridge.
-        began_at: when the agent answered, aware UTC.
+        began_at: when the first agent answered, aware UTC; it stays through transfers. The policy of that time counts.
         held: the agent has the caller on hold.
         language: the caller's language, two letters.
         caller_tag: HMAC of the caller's number plus its last two digits; never the number.
         queue: the queue it came through, "" if none.
         others: further legs in the bridge (a colleague who joined).
+        joined_at: when this agent came into it, as far as known; a key that was pressed before is for another call.
     """
 
     id: CallId
@@ -43,6 +44,7 @@ class LiveCall:
     caller_tag: str = ""
     queue: str = ""
     others: tuple[LegId, ...] = ()
+    joined_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

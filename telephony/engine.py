@@ -373,7 +373,9 @@ def _wants_tone(tell: act.Tell, event: ev.Event) -> bool:
     """A phone-only agent hears a tone; one who hears the warning itself needs none."""
     if isinstance(event, ev.KeyPressed) and event.source in (Source.HTTP, Source.COMMAND):
         return False
-    return tell.reason.value != "warning_started"
+    if isinstance(event, ev.KeyPressed) and event.source is Source.SPEED_DIAL:
+        return True  # pressed in a call of its own, where no warning is heard
+    return tell.reason is not Reason.WARNING_STARTED
 
 
 def _log_decision(event: ev.Event, before: State, decision: Decision, ms: float) -> None:

@@ -85,6 +85,16 @@ class Message:
         end = text.find("\r\n", start)
         return text[start:end] if end >= 0 else text[start:]
 
+    def last(self, key: str, default: str = "") -> str:
+        """Return the last value of `key`, or `default`: the true one, for a key that stands after a caller's number."""
+        text = self.text
+        start = text.rfind(f"\r\n{key}: ")
+        if start < 0:
+            return default
+        start += len(key) + 4
+        end = text.find("\r\n", start)
+        return text[start:end] if end >= 0 else text[start:]
+
     def __getitem__(self, key: str) -> str:
         """Return the first value of `key`; KeyError without one."""
         value = self.get(key, "\r\n")  # no value can hold a line end

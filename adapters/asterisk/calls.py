@@ -68,7 +68,7 @@ class Calls(Picture):
         leg.bridge = bridge
         if leg.agent is None and leg.role is Role.PARTY:
             # The dialplan may have asked the caller meanwhile.
-            leg.language = sys.intern(message.get("Language", leg.language))
+            leg.language = sys.intern(message.last("Language", leg.language))
             number = message.get("CallerIDNum")
             if not leg.tag and number and number != "<unknown>":
                 leg.tag = self._caller_tag(number)
@@ -117,11 +117,15 @@ class Calls(Picture):
         """Make the call of this caller's leg what the legs beside it are; say so if that is a change."""
         agent_leg, others = _beside(leg, call.agent_leg)
         agent = agent_leg.agent.id if agent_leg is not None and agent_leg.agent is not None else None
+        seen_leg = agent_leg.uid if agent_leg is not None else None
+        joined_at = call.joined_at
+        if seen_leg != call.agent_leg:
+            joined_at = None if quiet or seen_leg is None else self._now()  # a list does not tell when
         seen = LiveCall(
             call.id,
             call.caller,
             agent,
-            agent_leg.uid if agent_leg is not None else None,
+            seen_leg,
             leg.bridge.uid if leg.bridge is not None and agent_leg is not None else None,
             call.began_at,
             agent_leg is not None and agent_leg.is_held,
@@ -129,6 +133,7 @@ class Calls(Picture):
             call.caller_tag,
             leg.queue,
             others,
+            joined_at,
         )
         if seen == leg.call:
             return

@@ -1,5 +1,6 @@
 """The Asterisk adapter, as a policy file asks for it."""
 
+import hmac
 from collections.abc import Callable
 
 from adapters.asterisk.pbx import AsteriskAccess, AsteriskPbx
@@ -24,6 +25,7 @@ def asterisk_pbx(
         caller_tag=caller_tag,
         language_of=lambda queue, channel: language_of(settings, queue, channel),
         agents=_agents(settings),
+        key_token=key_token(_access(settings).ami_secret),
     )
 
 
@@ -68,7 +70,14 @@ def _side(settings: Settings) -> AsteriskSide:
         ari_password=access.ari_password,
         media=_media(settings),
         keys={name: key.code for name, key in settings.keys.items() if key.code},
+        speed_dials={name: key.speed_dial for name, key in settings.keys.items() if key.speed_dial},
+        key_token=key_token(access.ami_secret),
     )
+
+
+def key_token(ami_secret: str) -> str:
+    """Return what a key's event must carry: known to whoever knows the manager's secret, and told by no setting."""
+    return hmac.digest(ami_secret.encode(), b"bagvagt: an agent's key, version 1", "sha256").hex()[:32]
 
 
 def _media(settings: Settings) -> Media:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import Final
@@ -19,6 +20,8 @@ class LegNews(StrEnum):
     ANSWERED = "answered"
     ENTERED = "entered"  # detail: the bridge
     LEFT = "left"  # detail: the bridge
+    HELD = "held"
+    RESUMED = "resumed"
     GONE = "gone"  # detail: the hang-up cause, "16" for an ordinary one
     LOST = "lost"  # the connection to the PBX: nobody knows
 
@@ -109,13 +112,13 @@ class Picture:
         return leg.call if leg is not None else None
 
     def calls_of(self, agent: AgentId) -> tuple[LiveCall, ...]:
-        """Return the calls in which the agent stands now, oldest leg first."""
+        """Return the calls in which the agent stands now, oldest leg first; also one that a colleague has joined."""
         found = self._roster.agents.get(agent)
         return tuple(
-            other.call
+            other.call if other.call.agent_leg == leg.uid else replace(other.call, agent=agent, agent_leg=leg.uid)
             for leg in (found.legs if found is not None else ())
             for other in (leg.bridge.legs if leg.bridge is not None else ())
-            if other.call is not None and other.call.agent_leg == leg.uid
+            if other.call is not None and leg.uid in (other.call.agent_leg, *other.call.others)
         )
 
     def last_call_of(self, agent: AgentId) -> tuple[LiveCall, datetime] | None:
@@ -146,6 +149,16 @@ class Picture:
         """Return all legs in a bridge, ours too, in the order of coming."""
         found = self._bridges.get(bridge)
         return tuple(leg.uid for leg in found.legs) if found is not None else ()
+
+    def people_in(self, bridge: str) -> tuple[LegId, ...]:
+        """Return the legs in a bridge that are not Bagvagt's own."""
+        found = self._bridges.get(bridge)
+        return tuple(leg.uid for leg in found.legs if leg.role is not Role.OURS) if found is not None else ()
+
+    def is_held(self, bridge: str) -> bool:
+        """Tell whether somebody in a bridge holds the others."""
+        found = self._bridges.get(bridge)
+        return found is not None and any(leg.is_held for leg in found.legs)
 
     def channel_name(self, leg_id: LegId) -> str | None:
         """Return the name of a leg's channel, None when the leg is not there."""

@@ -14,6 +14,7 @@ import structlog
 
 from adapters.asterisk.ami import AmiClient, AmiTiming, Epoch
 from adapters.asterisk.ami_codec import Message
+from adapters.asterisk.announcers import Announcers
 from adapters.asterisk.ari import AriClient
 from adapters.asterisk.procedures import Desk
 from adapters.asterisk.procedures_announce import Announcing
@@ -22,7 +23,7 @@ from adapters.asterisk.procedures_release import Releasing
 from adapters.asterisk.procedures_ring import Ringing
 from adapters.asterisk.queues import AgentRecord
 from adapters.asterisk.snippets import Media
-from adapters.asterisk.tracker import KEY_EVENT, Tracker
+from adapters.asterisk.tracker import Tracker
 from adapters.prompts.library import PromptLibrary
 from policies.actions import (
     Announce,
@@ -91,6 +92,7 @@ class AsteriskPbx:
         caller_tag: a caller's number -> what may be kept of it.
         language_of: (queue, the channel's language) -> the caller's language.
         agents: the policy's agents; others are discovered from queues.
+        key_token: what a key's event must carry, as the snippets print it.
         outside_number: shown to somebody outside who is rung, "" for the trunk's own.
         timing: all waits of the connections.
 
@@ -110,6 +112,7 @@ class AsteriskPbx:
         caller_tag: Callable[[str], str],
         language_of: Callable[[str, str], str],
         agents: Iterable[AgentRecord] = (),
+        key_token: str = "",
         outside_number: str = "",
         timing: AmiTiming | None = None,
     ) -> None:
@@ -145,6 +148,7 @@ class AsteriskPbx:
             emit=self._on_seen,
             new_id=clock.new_id,
             now=clock.now,
+            key_token=key_token,
         )
         self._desk = Desk(
             ami=self.ami,
@@ -156,9 +160,10 @@ class AsteriskPbx:
             agents=known,
             outside_number=outside_number,
         )
-        self._announcing = Announcing(self._desk)
-        self._releasing = Releasing(self._desk)
-        self._ringing = Ringing(self._desk)
+        self._announcers = Announcers(self._desk)
+        self._announcing = Announcing(self._desk, self._announcers)
+        self._releasing = Releasing(self._desk, self._announcers)
+        self._ringing = Ringing(self._desk, self._announcers)
         self._pausing = Pausing(self._desk)
 
     # Following.
@@ -176,9 +181,10 @@ class AsteriskPbx:
         (_, channels), (_, members) = await asyncio.gather(
             self.ami.send_list("CoreShowChannels"), self.ami.send_list("QueueStatus")
         )
-        callers = [leg for message in channels if message.get("BridgeId") and (leg := message.get("Uniqueid"))]
+        callers = [leg for message in channels if message.last("BridgeId") and (leg := message.last("Uniqueid"))]
         held = await asyncio.gather(*(self._is_held(leg) for leg in callers))
         self.tracker.load(channels, members, [leg for leg, is_held in zip(callers, held, strict=True) if is_held])
+        await self._announcers.tidy(channels)
         self._ami_is_read = True
         log.info("pbx_read", ami_epoch=epoch.number, channels=len(channels))
         self._see_whether_up()
@@ -208,16 +214,16 @@ class AsteriskPbx:
         if not self._desk.is_connected.is_set():
             return
         self._desk.is_connected.clear()
+        self._announcers.drop_all()
         log.warning("pbx_lost", connection=which, reason=str(reason), epoch=self._epoch)
         self._emit(PbxLost(**self._stamp(), epoch=self._epoch))
 
     def _on_event(self, message: Message) -> None:
-        if message.name == "UserEvent" and message.get("UserEvent") == KEY_EVENT:
-            self.tracker.apply(message)
-            agent = self.tracker.agent_of(LegId(message.get("Uniqueid")))
-            if agent is not None and message.get("Source") == Source.SPEED_DIAL:
-                self._announcing.waits_for_answer(agent, LegId(message.get("Uniqueid")))
-            return
+        if message.last("Source") == Source.SPEED_DIAL and self.tracker.is_key(message):
+            leg = LegId(message.last("Uniqueid"))
+            agent = self.tracker.agent_of(leg)
+            if agent is not None:
+                self._announcing.waits_for_answer(agent, leg)
         self.tracker.apply(message)
 
     def _on_seen(self, seen: Seen) -> None:

@@ -245,13 +245,38 @@ async def _dialplan(ami: AmiClient, side: AsteriskSide) -> list[Finding]:
     if not any(e.get("IncludeContext") == KEYS for e in have):
         what = f"no context includes [{KEYS}]: keys by speed dial do not work"
         findings.append(Finding("warning", what, f"In your agents' context: include => {KEYS}"))
+    for context in sorted({e.get("Context") for e in have if e.get("IncludeContext") == KEYS}):
+        findings += await _shadowed(ami, side, context)
     if not any("DYNAMIC_FEATURES" in e.get("AppData") and FEATURES in e.get("AppData") for e in have):
-        what = f"no dialplan line sets __DYNAMIC_FEATURES={FEATURES}: keys pressed in a call do not work"
-        remedy = f"Before Queue() or Dial(): same => n,Set(__DYNAMIC_FEATURES={FEATURES})"
-        findings.append(Finding("warning", what, remedy))
+        findings += await _global_features(ami)
     what = "whether the feature codes are loaded (applicationmap)"
     findings.append(Finding("unseen", what, "At Asterisk's console: features show"))
     return findings
+
+
+async def _shadowed(ami: AmiClient, side: AsteriskSide, context: str) -> list[Finding]:
+    """Find keys that this context takes for something else: its own patterns win over what it includes."""
+    findings = []
+    for extension in side.extensions():
+        try:
+            _, steps = await ami.send_list("ShowDialPlan", Context=context, Extension=extension)
+        except PbxRejectedError:
+            continue
+        own = [s for s in steps if s.get("Context") == context and s.get("Priority") == "1"]
+        if own and not any(KEYS in s.get("AppData") for s in own):
+            what = f"{extension} in [{context}] does not reach [{KEYS}]: {own[0].get('Extension')} there takes it"
+            remedy = f"In [{context}]: exten => {extension},1,Goto({KEYS},{extension},1)"
+            findings.append(Finding("error", what, remedy))
+    return findings
+
+
+async def _global_features(ami: AmiClient) -> list[Finding]:
+    reply = await ami.send("Getvar", Variable="DYNAMIC_FEATURES")
+    if FEATURES in reply.get("Value").split("#"):
+        return []
+    what = f"no dialplan line sets __DYNAMIC_FEATURES={FEATURES}: keys pressed in a call do not work"
+    remedy = f"Before Queue() or Dial(): same => n,Set(__DYNAMIC_FEATURES={FEATURES}); or in [globals]."
+    return [Finding("warning", what, remedy)]
 
 
 def _step(entry: Message) -> tuple[str, str, str, str]:

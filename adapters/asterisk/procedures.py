@@ -17,14 +17,14 @@ import structlog
 from adapters.asterisk.ami import AmiClient
 from adapters.asterisk.ami_codec import Message
 from adapters.asterisk.ari import AriClient
-from adapters.asterisk.ari_codec import Statistics, decode_bridge, decode_statistics
+from adapters.asterisk.ari_codec import AriEvent, Statistics, decode_bridge, decode_statistics
 from adapters.asterisk.legs import LegNews
 from adapters.asterisk.queues import AgentRecord
 from adapters.asterisk.snippets import Media
 from adapters.asterisk.tracker import Tracker
 from adapters.prompts.library import PromptLibrary
 from policies.model import LegId
-from telephony.errors import LegGoneError, PbxError, PbxRejectedError
+from telephony.errors import LegGoneError, PbxError, PbxRejectedError, PbxTimeoutError
 
 log = structlog.get_logger(__name__)
 
@@ -50,6 +50,19 @@ def playback_id(action: str) -> str:
 def rung_leg(action: str) -> LegId:
     """Return the leg of the one who is rung by this action."""
     return LegId(f"bagvagt-ring-{_UNSAFE.sub('-', action)[:100]}")
+
+
+async def first_of(*futures: "asyncio.Future[AriEvent]", within_s: float) -> None:
+    """Wait for the first of these.
+
+    Raises:
+        PbxTimeoutError: none came, or the websocket was lost.
+    """
+    done, _ = await asyncio.wait(futures, timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
+    if not done:
+        raise PbxTimeoutError("ARI event", f"none within {within_s:g} s")
+    for future in done:
+        future.result()
 
 
 @dataclass
@@ -100,17 +113,24 @@ class Desk:
             return frozenset()
         return frozenset(LegId(leg) for leg in found.channels)
 
-    async def has_context(self, context: str) -> bool:
-        """Read whether the dialplan has one of our contexts: a Redirect to one that is missing hangs the leg up.
+    async def has_extension(self, context: str, extension: str) -> bool:
+        """Read what the dialplan would run there: a Redirect to what is missing hangs the leg up, and says success.
+
+        Asked each time: AMI tells of a `dialplan reload` only to users with more rights than ours.
 
         Raises:
             PbxError: it could not be read.
         """
         try:
-            await self.ami.send_list("ShowDialPlan", Context=context)
+            _, steps = await self.ami.send_list("ShowDialPlan", Context=context, Extension=extension)
         except PbxRejectedError:
             return False
-        return True
+        return any(step.get("Context") == context and step.get("Priority") == "1" for step in steps)
+
+    def shares_bridge(self, leg: LegId, other: LegId) -> bool:
+        """Tell whether two legs stand in one bridge, by our picture."""
+        bridge = self.tracker.bridge_of(leg)
+        return bridge is not None and bridge == self.tracker.bridge_of(other)
 
     async def members_on_pbx(self) -> list[Message]:
         """Read every queue member on the PBX.

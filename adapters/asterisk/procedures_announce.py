@@ -1,16 +1,19 @@
 """Speaking into a live call: the announcement, the evidence that it was heard, and the agent's own short tones.
 
-An announcer leg (a Local channel) joins the bridge that caller and agent stand in and plays the prompt there; the call
-is not moved. `whisper` would be one channel less, but is not heard where the agent's phone sends nothing.
+An announcer leg (a Local channel, see `announcers`) stands in the bridge with caller and agent and plays the prompt
+there; the call is not moved. `whisper` would be one channel less, but is not heard where the agent sends nothing.
 """
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
 
-from adapters.asterisk.ari_codec import AriEvent, Statistics
+from adapters.asterisk.announcers import Announcers
+from adapters.asterisk.ari_codec import Statistics
+from adapters.asterisk.deafness import CURES, cure, is_deaf, was_sent
 from adapters.asterisk.legs import LegNews
-from adapters.asterisk.procedures import EVENT_S, Desk, News, announcer_leg, log, playback_id
-from adapters.asterisk.snippets import ANSWER, JOIN, TONES
+from adapters.asterisk.procedures import EVENT_S, Desk, News, announcer_leg, first_of, log, playback_id
+from adapters.asterisk.snippets import ANSWER, TONES
 from adapters.prompts.errors import PromptError
 from policies.actions import Announce, StopAnnouncement, Tell, Verdict
 from policies.events import ActionFinished, AnnouncementFinished, Played
@@ -18,38 +21,9 @@ from policies.model import AgentId, LegId, Outcome
 from policies.reasons import Reason
 from telephony.errors import LegGoneError, PbxError, PbxTimeoutError
 
-HEARD_SHARE = 0.9
-"""Of the packets that the prompt takes; the first and last 20 ms belong to nobody for sure."""
 _PLAY_SLACK_S = 10.0
 # "Finished" means handed to the bridge: its last 20 ms or more are still in the mixer, and are lost with the leg.
 _TAIL_S = 0.2
-# Bytes of one packet -> its length: G.711 and G.722, G.729, GSM, iLBC (RFC 3551 §4.5; RFC 3952).
-_PACKET_S = {
-    160: 0.02,
-    240: 0.03,
-    320: 0.04,
-    480: 0.06,
-    20: 0.02,
-    30: 0.03,
-    40: 0.04,
-    33: 0.02,
-    66: 0.04,
-    38: 0.02,
-    50: 0.03,
-}
-
-
-def packet_s(packets: int, octets: int) -> float:
-    """Return the length of one packet in seconds, from what was sent; 0.02 where the codec does not show it."""
-    return _PACKET_S.get(round(octets / packets), 0.02) if packets > 0 else 0.02
-
-
-def was_sent(before: Statistics, after: Statistics, play_s: float) -> tuple[int, bool]:
-    """Return how many packets the leg was sent between two readings, and whether that is the whole prompt."""
-    anew = after.local_ssrc != before.local_ssrc or after.txcount < before.txcount
-    packets = after.txcount if anew else after.txcount - before.txcount
-    octets = after.txoctetcount if anew else after.txoctetcount - before.txoctetcount
-    return packets, packets >= HEARD_SHARE * play_s / packet_s(packets, octets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +34,24 @@ class _Went:
 
 
 class Announcing:
-    """Carries out `Announce`, `StopAnnouncement` and `Tell`."""
+    """Carries out `Announce`, `StopAnnouncement` and `Tell`.
 
-    def __init__(self, desk: Desk) -> None:
+    Args:
+        desk: the connections and the picture.
+        announcers: the voices.
+    """
+
+    def __init__(self, desk: Desk, announcers: Announcers) -> None:
         self._desk = desk
-        self._running: set[str] = set()
+        self._announcers = announcers
+        self._running: dict[str, str] = {}  # action -> its playback now
         self._stopped: set[str] = set()
         self._waiting: dict[AgentId, LegId] = {}
 
     async def announce(self, action: Announce) -> AnnouncementFinished:
         """Play into the live call, heard by both, and measure what the caller's leg was sent."""
         play_s = 0.0
-        self._running.add(action.id)
+        self._running[action.id] = playback_id(action.id)
         try:
             play_s = self._desk.prompts.find(action.prompt, action.language).duration_s
             went = await self._announce(action, play_s)
@@ -83,7 +63,7 @@ class Announcing:
             went = _Went(Played.FAILED, str(error))
         finally:
             was_stopped = action.id in self._stopped
-            self._running.discard(action.id)
+            self._running.pop(action.id, None)
             self._stopped.discard(action.id)
         if was_stopped and went.played is not Played.UNKNOWN:
             went = _Went(Played.STOPPED, went.detail, went.packets)
@@ -99,51 +79,81 @@ class Announcing:
         )
 
     async def _announce(self, action: Announce, play_s: float) -> _Went:
-        desk, announcer = self._desk, announcer_leg(action.id)
-        other_half, playback = LegId(f"{announcer}-2"), playback_id(action.id)
-        desk.tracker.ours(announcer)
-        desk.tracker.ours(other_half)
-        with desk.news_of(action.caller) as caller_news:
+        """Play, and again from the beginning after a cure where the caller's leg turns out to be deaf."""
+        desk, announcers = self._desk, self._announcers
+        async with announcers.turn(action.caller):
+            with desk.news_of(action.caller) as caller_news:
+                for again in range(CURES + 1):
+                    if again and action.id not in self._stopped:
+                        await cure(desk, announcers, action.caller)
+                    if action.id in self._stopped:
+                        return _Went(Played.STOPPED)
+                    if action.agent_leg is not None and not desk.shares_bridge(action.caller, action.agent_leg):
+                        return _Went(Played.FAILED, "the caller is not in this agent's call any more")
+                    try:
+                        went = await self._play(action, play_s, caller_news, f"-{again}" if again else "")
+                    except BaseException:
+                        announcers.drop(action.caller)
+                        raise
+                    if went is not None:
+                        if went.played not in (Played.HEARD, Played.NOT_HEARD):
+                            announcers.drop(action.caller)
+                        return went
+                announcers.drop(action.caller)
+                return _Went(Played.NOT_HEARD, "the caller's leg was sent nothing")
+
+    async def _play(
+        self, action: Announce, play_s: float, caller_news: "asyncio.Queue[News]", again: str
+    ) -> _Went | None:
+        """Play the whole prompt once; None when the caller's leg is deaf and the prompt was stopped for that."""
+        desk, playback = self._desk, f"{playback_id(action.id)}{again}"
+        self._running[action.id] = playback
+        # Read while the announcer is on its way: nothing waits for it before the caller hears something.
+        reading = asyncio.create_task(desk.statistics(action.caller), name="before-announcement")
+        try:
+            announcer = await self._announcers.beside(action.caller, action.id)
             async with (
-                desk.ari.expecting("StasisStart", announcer) as joined,
-                desk.ari.expecting("ChannelDestroyed", announcer) as gone,
+                desk.ari.expecting("ChannelDestroyed", announcer.leg) as gone,
+                desk.ari.expecting("PlaybackStarted", playback) as started,
                 desk.ari.expecting("PlaybackFinished", playback) as finished,
             ):
-                # Read while the announcer is on its way: nothing waits for it before the caller hears something.
-                reading = asyncio.create_task(desk.statistics(action.caller), name="before-announcement")
-                try:
-                    await desk.ari.ask("POST", "channels", _announcer(desk, action.caller, announcer, other_half))
-                    await _first(joined, gone, within_s=EVENT_S)
-                    if action.id in self._stopped or not joined.done():
-                        return _Went(Played.FAILED, "the announcer could not join")
-                    media = desk.media.uri(action.prompt, action.language)
-                    await desk.ari.ask("POST", f"channels/{announcer}/play/{playback}", {"media": media})
-                    await _first(finished, gone, within_s=play_s * 2 + _PLAY_SLACK_S)
-                    state = finished.result().playback if finished.done() else None
-                    if state is None or state.state != "done":
-                        return _Went(Played.FAILED, f"playback of {media}: {state.state if state else 'leg gone'}")
-                    after = await desk.statistics(action.caller)
-                    here, there = desk.tracker.bridge_of(action.caller), desk.tracker.bridge_of(other_half)
-                    together = here is not None and here == there
-                    return _judge(await reading, after, play_s, _drained(caller_news), together=together)
-                finally:
-                    reading.cancel()
-                    desk.later(_hang_up_announcer(desk, announcer, after_s=_TAIL_S))
+                if action.id in self._stopped:
+                    return _Went(Played.STOPPED)
+                media = desk.media.uri(action.prompt, action.language)
+                await self._announcers.music(announcer, on=False)
+                await desk.ari.ask("POST", f"channels/{announcer.leg}/play/{playback}", {"media": media})
+                if action.id in self._stopped:  # asked for after the playback was, and too early to find it
+                    await _silence(desk, playback)
+                within_s = play_s * 2 + _PLAY_SLACK_S
+                await first_of(started, finished, gone, within_s=within_s)
+                if await is_deaf(desk, action.caller, finished, gone) and action.id not in self._stopped:
+                    await _silence(desk, playback)
+                    return None
+                await first_of(finished, gone, within_s=within_s)
+                desk.later(self._announcers.music(announcer, on=True))  # if the caller is held
+                state = finished.result().playback if finished.done() else None
+                if state is None or state.state != "done":
+                    if LegNews.LOST in _drained(caller_news):
+                        return _Went(Played.UNKNOWN, "the connection was lost meanwhile")
+                    return _Went(Played.FAILED, f"playback of {media}: {state.state if state else 'leg gone'}")
+                after = await desk.statistics(action.caller)
+                together = desk.shares_bridge(action.caller, announcer.other_half)
+                return _judge(await reading, after, play_s, _drained(caller_news), together=together)
+        finally:
+            reading.cancel()
 
     async def stop(self, action: StopAnnouncement) -> ActionFinished:
-        """Silence an announcement: its playback, and its leg, wherever it has come to."""
+        """Silence an announcement; where that fails, its voice is taken out of the call."""
+        playback = self._running.get(action.announcement, playback_id(action.announcement))
         if action.announcement in self._running:
             self._stopped.add(action.announcement)
         desk, outcome, detail = self._desk, Outcome.DONE, ""
         try:
-            try:
-                await desk.ari.ask("DELETE", f"playbacks/{playback_id(action.announcement)}")
-            except LegGoneError:
-                await _hang_up_announcer(desk, announcer_leg(action.announcement))
-        except PbxTimeoutError as error:
-            outcome, detail = Outcome.UNKNOWN, str(error)
+            await _silence(desk, playback)
         except PbxError as error:
-            outcome, detail = Outcome.FAILED, str(error)
+            outcome = Outcome.UNKNOWN if isinstance(error, PbxTimeoutError) else Outcome.FAILED
+            detail = str(error)
+            self._announcers.drop(LegId(action.call))  # a call is named by its caller's leg
         return ActionFinished(**desk.stamp(), action=action.id, outcome=outcome, detail=detail)
 
     # The agent's own tones.
@@ -183,12 +193,12 @@ class Announcing:
             try:
                 body = {"spy": "none", "whisper": "out", "app": desk.ari.app}
                 await desk.ari.ask("POST", f"channels/{leg}/snoop/{snoop}", body)
-                await _first(begun, within_s=EVENT_S)
+                await first_of(begun, within_s=EVENT_S)
                 media = desk.media.uri(tone, "tones")
                 await desk.ari.ask("POST", f"channels/{snoop}/play/{playback}", {"media": media})
-                await _first(finished, within_s=EVENT_S)
+                await first_of(finished, within_s=EVENT_S)
             finally:
-                desk.later(_hang_up_announcer(desk, snoop, after_s=_TAIL_S))
+                desk.later(_hang_up_snoop(desk, snoop, after_s=_TAIL_S))
 
 
 def _drained(news: "asyncio.Queue[News]") -> set[LegNews]:
@@ -213,32 +223,15 @@ def _judge(
     return _Went(Played.HEARD if whole else Played.NOT_HEARD, "", packets)
 
 
-def _announcer(desk: Desk, caller: LegId, announcer: LegId, other_half: LegId) -> dict[str, object]:
-    return {
-        "endpoint": f"Local/join@{JOIN}/n",
-        "app": desk.ari.app,
-        "channelId": announcer,
-        "otherChannelId": other_half,
-        "variables": {"BAGVAGT_LEG": caller},
-    }
+async def _silence(desk: Desk, playback: str) -> None:
+    """End a playback, if it plays; Asterisk then calls it "done", so whoever does this remembers it."""
+    with contextlib.suppress(LegGoneError):
+        await desk.ari.ask("DELETE", f"playbacks/{playback}")
 
 
-async def _first(*futures: "asyncio.Future[AriEvent]", within_s: float) -> None:
-    """Wait for the first of these.
-
-    Raises:
-        PbxTimeoutError: none came, or the websocket was lost.
-    """
-    done, _ = await asyncio.wait(futures, timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
-    if not done:
-        raise PbxTimeoutError("ARI event", f"none within {within_s:g} s")
-    for future in done:
-        future.result()
-
-
-async def _hang_up_announcer(desk: Desk, leg: LegId, after_s: float = 0.0) -> None:
+async def _hang_up_snoop(desk: Desk, leg: LegId, after_s: float = 0.0) -> None:
     await asyncio.sleep(after_s)
     try:
         await desk.ari.ask("DELETE", f"channels/{leg}")
     except LegGoneError:
-        log.debug("announcer_gone_already", leg=leg)
+        log.debug("snoop_gone_already", leg=leg)

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 
+from adapters.asterisk.announcers import Announcers
 from adapters.asterisk.legs import LegNews
 from adapters.asterisk.procedures import EVENT_S, Desk, News, log
 from adapters.asterisk.snippets import CLOSING, RETURN
@@ -23,8 +24,9 @@ Went = tuple[Outcome, str]
 class Releasing:
     """Carries out `Release`, `Retrieve` and `Leave`."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, announcers: Announcers) -> None:
         self._desk = desk
+        self._announcers = announcers
 
     async def release(self, action: Release, still_permitted: Callable[[], bool]) -> ReleaseFinished:
         """Carry out a permit: caller to the closing message, agent free. See `telephony.ports.Pbx.release`."""
@@ -46,26 +48,27 @@ class Releasing:
                 desk.prompts.find(permit.closing, permit.language)
             except PromptError as error:
                 return Outcome.FAILED, str(error)
+        prompt = f"p_{permit.language}_{permit.closing}" if permit.closing else "p__"
         (together, others), is_ready = await asyncio.gather(
-            self._together(permit.caller, permit.agent_leg), self._has_context(CLOSING)
+            self._together(permit.caller, permit.agent_leg), self._has_extension(CLOSING, prompt)
         )
         if not is_ready:
-            return Outcome.FAILED, f"the dialplan has no [{CLOSING}]"
+            return Outcome.FAILED, f"the dialplan has no {prompt} in [{CLOSING}]"
         if not together:
             return Outcome.REFUSED, "caller and agent do not share a bridge now"
         if not still_permitted():
             return Outcome.REFUSED, "no longer permitted"
-        prompt = f"p_{permit.language}_{permit.closing}" if permit.closing else "p__"
         with desk.news_of(permit.agent_leg) as news:
+            others |= self._announcers.drop(permit.caller)  # on its way beside the Redirect, not before it
             await desk.ami.send("Redirect", Channel=permit.caller, Context=CLOSING, Exten=prompt, Priority=1)
-            if others:  # a third person keeps the bridge alive, and the agent in it
+            if others:  # a third leg keeps the bridge alive, and the agent in it
                 with contextlib.suppress(PbxError):
                     await desk.ami.send("Hangup", Channel=permit.agent_leg)
             return await self._left(news, permit.caller, permit.agent_leg)
 
-    async def _has_context(self, context: str) -> bool:
+    async def _has_extension(self, context: str, extension: str) -> bool:
         try:
-            return await self._desk.has_context(context)
+            return await self._desk.has_extension(context, extension)
         except PbxTimeoutError as error:
             raise PbxError("ShowDialPlan", f"nothing was done: {error.detail}") from None
 
@@ -125,7 +128,7 @@ class Releasing:
         desk = self._desk
         if any(call.caller == action.caller for call in desk.tracker.calls_of(action.agent)):
             return "the caller is with the agent"
-        if not await desk.has_context(RETURN):
+        if not await desk.has_extension(RETURN, "s"):
             raise PbxError("Redirect", f"the dialplan has no [{RETURN}]")
         call = desk.tracker.call(action.call)
         queue = call.queue if call is not None else ""

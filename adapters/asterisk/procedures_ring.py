@@ -8,6 +8,8 @@ import math
 import re
 from dataclasses import dataclass
 
+from adapters.asterisk.announcers import Announcers
+from adapters.asterisk.deafness import cure_after_join
 from adapters.asterisk.legs import LegNews
 from adapters.asterisk.procedures import Desk, News, rung_leg
 from adapters.asterisk.snippets import BRIEF
@@ -35,8 +37,9 @@ class _Brief:
 class Ringing:
     """Carries out `Ring` and `StopRinging`."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, announcers: Announcers) -> None:
         self._desk = desk
+        self._announcers = announcers
 
     async def ring(self, action: Ring) -> ColleagueJoined | ColleagueMissed:
         """Ring one person; return when they share the caller's bridge, or will not."""
@@ -50,7 +53,10 @@ class Ringing:
             missed = str(error)
             desk.later(self._hang_up(leg))
         base = {**desk.stamp(), "action": action.id, "handoff": action.handoff}
-        return ColleagueMissed(**base, detail=missed) if missed else ColleagueJoined(**base, leg=leg)
+        if missed:
+            return ColleagueMissed(**base, detail=missed)
+        desk.later(cure_after_join(desk, self._announcers, action.caller))
+        return ColleagueJoined(**base, leg=leg)
 
     async def _ring(self, action: Ring, leg: LegId) -> str:
         """Return why it did not come to a join, "" when it did."""

@@ -23,6 +23,9 @@ JOIN, CLOSING, RETURN, BRIEF, KEYS, ANSWER = (
 CONTEXTS = (JOIN, CLOSING, RETURN, BRIEF, KEYS, ANSWER)
 TONES = {"accepted": "tone-accepted", "not_permitted": "tone-refused", "not_yet": "tone-not-yet"}
 
+ALIVE_S = 25
+"""Seconds for which an announcer stays in a call without a sign of life from Bagvagt."""
+
 _CODE = re.compile(r"[0-9*#]{2,10}")  # Asterisk takes feature codes of up to 10 keys (features_config.c)
 _KEY = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _MEDIA = re.compile(r"sound:[A-Za-z0-9_./:\[\]-]+")
@@ -69,7 +72,9 @@ class AsteriskSide:
         ari_password: its password.
         permit: the address that Bagvagt connects from, as manager.conf writes it.
         media: where the prompts are.
-        keys: key's name in the policy -> the code that agents dial, for example `*91`.
+        keys: key's name in the policy -> the code that agents dial in a call, for example `*91`.
+        speed_dials: key's name in the policy -> the extension that an agent's phone calls, for example `8591`.
+        key_token: what the events of our keys carry, so that a forged one is known; the same on both sides.
     """
 
     ami_user: str = "bagvagt"
@@ -79,6 +84,12 @@ class AsteriskSide:
     permit: str = "127.0.0.1/255.255.255.255"
     media: Media = field(default_factory=Media)
     keys: Mapping[str, str] = field(default_factory=dict)
+    speed_dials: Mapping[str, str] = field(default_factory=dict)
+    key_token: str = ""
+
+    def extensions(self) -> dict[str, str]:
+        """Return what an agent's phone may call -> the key: speed dials, and the codes too, outside a call."""
+        return {code: key for keys in (self.keys, self.speed_dials) for key, code in keys.items()}
 
 
 def asterisk_snippets(side: AsteriskSide) -> dict[str, str]:
@@ -93,14 +104,16 @@ def asterisk_snippets(side: AsteriskSide) -> dict[str, str]:
         ("ari_user", side.ari_user),
         ("ari_password", side.ari_password),
         ("permit", side.permit),
+        ("key_token", side.key_token),
     ):
         if not _WORD.fullmatch(value):
             raise ValueError(f"{what}: only letters, digits and _.+/=@:- are safe in an Asterisk config file")
-    for key, code in side.keys.items():
+    for key, code in (*side.keys.items(), *side.speed_dials.items()):
         if not _KEY.fullmatch(key) or not _CODE.fullmatch(code):
             raise ValueError(f"key {key!r}: {code!r} is not a code of 2 to 10 of 0-9 * #")
-    if len(set(side.keys.values())) != len(side.keys):
-        raise ValueError("two keys have the same code")
+    asked = {(key, code) for keys in (side.keys, side.speed_dials) for key, code in keys.items()}
+    if len(side.extensions()) != len(asked):
+        raise ValueError("two keys have the same code or speed dial")
     return {
         "manager.d/bagvagt.conf": _manager(side),
         "ari.d/bagvagt.conf": _ari(side),
@@ -122,6 +135,11 @@ read=call,agent,dtmf,user
 write=call,agent,reporting
 ; A reader that is slow for this long (ms) is cut off; the default of 100 is short.
 writetimeout=5000
+; A caller's number may hold line ends (a SIP From user with %0d%0a), and so whole events of the caller's own making.
+; Events that hold an empty line in their middle are left out.
+eventfilter=![[:cntrl:]]{{4}}[^[:cntrl:]]
+; Better still, let no such number in. First in the context of your trunks:
+;     same => n,Set(CALLERID(num)=${{FILTER(0-9+*#,${{CALLERID(num)}})}})
 """
 
 
@@ -139,7 +157,8 @@ password_format=plain
 
 def _features(side: AsteriskSide) -> str:
     entries = "".join(
-        f"bagvagt-{key} => {code},self/callee,UserEvent(BagvagtKey,Key: {key})\n" for key, code in side.keys.items()
+        f"bagvagt-{key} => {code},self/callee,UserEvent(BagvagtKey,Key: {key},Token: {side.key_token})\n"
+        for key, code in side.keys.items()
     )
     group = "".join(f"bagvagt-{key} => {code}\n" for key, code in side.keys.items())
     return f"""\
@@ -147,7 +166,8 @@ def _features(side: AsteriskSide) -> str:
 ; `self/callee`: only the one who was called (the agent) can press them; the caller does not hear the digits.
 ; They work in calls whose channel has the group: put this line before Queue() or Dial() in your dialplan
 ;     same => n,Set(__DYNAMIC_FEATURES={FEATURES})
-; (if you use dynamic features already: `#` between the names). The media must pass through Asterisk:
+; (if you use dynamic features already: `#` between the names); or, for all calls and without touching a line of it,
+; DYNAMIC_FEATURES={FEATURES} in [globals] of extensions.conf. The media must pass through Asterisk:
 ; direct_media=no for agents and trunks.
 [applicationmap]
 {entries}
@@ -163,17 +183,20 @@ def _extensions(side: AsteriskSide) -> str:
         for verdict, tone in TONES.items()
     )
     keys = "".join(
-        f"exten => {code},1,Answer()\n same => n,UserEvent(BagvagtKey,Key: {key},Source: speed_dial)\n"
+        f"exten => {code},1,Answer()\n"
+        f" same => n,UserEvent(BagvagtKey,Key: {key},Source: speed_dial,Token: {side.key_token})\n"
         " same => n,Wait(2)\n same => n,Hangup()\n"
-        for key, code in side.keys.items()
+        for code, key in side.extensions().items()
     )
     return f"""\
 ; Bagvagt's dialplan. In extensions.conf:   #include extensions.d/*.conf
 ; Include nothing of it in your own contexts, but for [{KEYS}] (see there).
 
-; A voice for announcements joins the call of ${{BAGVAGT_LEG}}; the call itself is not moved.
+; A voice for announcements joins the call of ${{BAGVAGT_LEG}}; the call itself is not moved. It leaves after so many
+; seconds, unless Bagvagt lives and says so: a call must end as always, should Bagvagt have died.
 [{JOIN}]
-exten => join,1,BridgeAdd(${{BAGVAGT_LEG}})
+exten => join,1,Set(TIMEOUT(absolute)={ALIVE_S})
+ same => n,BridgeAdd(${{BAGVAGT_LEG}})
  same => n,Hangup()
 
 ; A caller whose call is over hears why and is disconnected; by itself, also when Bagvagt has died meanwhile.
@@ -214,6 +237,8 @@ exten => s,1,Answer()
 
 ; Keys by speed dial: an agent's phone calls the code, the call under way is held or up. In your agents' context:
 ;     include => {KEYS}
+; A pattern of that context's own (such as _X.) wins over what it includes. Then, for each key that it would take:
+;     exten => 8591,1,Goto({KEYS},8591,1)
 [{KEYS}]
 {keys}
 ; The answer to such a key, as a short tone.

@@ -11,10 +11,15 @@ it is named by the caller's leg, which stays while agents come and go. Which leg
 Nothing here raises for what a PBX may send. AMI tells of races every day (a leg that is gone, an event that the lists
 of the resync told already), so what is not known, or is known already, is no news.
 
+A caller's number may hold line ends (ADR 5): a line of the caller's choice then stands among the true ones, where the
+number stands. So what Asterisk writes before it (`Channel`, `ChannelState`, `BridgeUniqueid`) is taken by its first
+line, and what it writes after it (`Uniqueid`, `Language`, `Cause`, `Queue`, `Token`) by its last.
+
 The order of events was recorded on Asterisk 22.10 (`tests/adapters/asterisk/transcripts`). From there, too: `Hold` and
 `Unhold` name the leg that holds, for `sendonly` and `inactive` alike; queue and device states do not show a hold.
 """
 
+import hmac
 import sys
 from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
@@ -48,6 +53,7 @@ class Tracker(Calls):
         emit: where what happened goes; must not block.
         new_id: makes an event's id.
         now: aware UTC.
+        key_token: what a key's event must carry, see `is_key`.
     """
 
     WANTED: Final = frozenset(
@@ -68,10 +74,12 @@ class Tracker(Calls):
         emit: Callable[[Seen], None],
         new_id: Callable[[], str],
         now: Callable[[], datetime],
+        key_token: str = "",
     ) -> None:
         super().__init__(
             agents=agents, caller_tag=caller_tag, language_of=language_of, emit=emit, new_id=new_id, now=now
         )
+        self._key_token = key_token.encode()
         self._before: dict[str, LiveCall] = {}
         self._gone: dict[str, None] = {}
         self._steps: dict[str, Callable[[Message], None]] = {
@@ -121,8 +129,8 @@ class Tracker(Calls):
         for message in members:
             if message.name == "QueueMember":
                 self._roster.take(message)
-        listed = [m for m in channels if m.get("Uniqueid")]
-        for message in sorted(listed, key=lambda m: age(m.get("Uniqueid"))):
+        listed = [m for m in channels if m.last("Uniqueid")]
+        for message in sorted(listed, key=lambda m: age(m.last("Uniqueid"))):
             self._load_leg(message)
         self._roles = {uid: role for uid, role in self._roles.items() if uid in self._legs}
         for bridge in self._bridges.values():
@@ -150,10 +158,10 @@ class Tracker(Calls):
 
     def _leg(self, message: Message) -> Leg | None:
         """Return the leg that an event is about, made if it is new; None when it is gone already, or has no id."""
-        uid = message.get("Uniqueid")
+        uid = message.last("Uniqueid")
         leg = self._legs.get(uid)
         if leg is None and uid and uid not in self._gone:
-            leg = Leg(LegId(uid), message.get("Channel"), message.get("Language"))
+            leg = Leg(LegId(uid), message.get("Channel"), message.last("Language"))
             leg.role = self._roles.get(uid, leg.role)
             leg.is_up = message.get("ChannelState") == _UP
             self._legs[leg.uid] = leg
@@ -164,13 +172,13 @@ class Tracker(Calls):
 
     def _on_state(self, message: Message) -> None:
         if _IS_UP in message.text:
-            leg = self._legs.get(message.get("Uniqueid"))
+            leg = self._legs.get(message.last("Uniqueid"))
             if leg is not None and not leg.is_up:
                 leg.is_up = True
                 self._tell(leg, LegNews.ANSWERED)
 
     def _on_rename(self, message: Message) -> None:
-        leg = self._legs.get(message.get("Uniqueid"))
+        leg = self._legs.get(message.last("Uniqueid"))
         name = message.get("Newname")
         if leg is None or not name:
             return
@@ -182,12 +190,12 @@ class Tracker(Calls):
 
     def _on_agent_connect(self, message: Message) -> None:
         """Asterisk says which leg a queue rang for a member: the only sign for `hint:` and for numbers by a trunk."""
-        leg = self._legs.get(message.get("DestUniqueid"))
-        if leg is not None and leg.agent is None and self._claim(leg, message.get("Interface")):
+        leg = self._legs.get(message.last("DestUniqueid"))
+        if leg is not None and leg.agent is None and self._claim(leg, message.last("Interface")):
             self._changed(leg)
 
     def _on_hangup(self, message: Message) -> None:
-        uid = message.get("Uniqueid")
+        uid = message.last("Uniqueid")
         leg = self._legs.pop(uid, None)
         self._roles.pop(uid, None)
         if leg is None:
@@ -200,17 +208,18 @@ class Tracker(Calls):
         if leg.agent is not None:
             leg.agent.legs.remove(leg)
         self._local_halves.pop(leg.name, None)
-        self._tell(leg, LegNews.GONE, message.get("Cause"))
+        self._tell(leg, LegNews.GONE, message.last("Cause"))
         if leg.call is not None:
             self._emit(CallEnded(id=self._new_id(), at=self._now(), call=leg.call.id))
 
     def _on_hold(self, message: Message, *, held: bool) -> None:
-        leg = self._legs.get(message.get("Uniqueid"))
+        leg = self._legs.get(message.last("Uniqueid"))
         if leg is not None:
             leg.is_held = held
             front = self._front(leg)
             front.is_held = held
             self._settle(front.bridge)
+            self._tell(front, LegNews.HELD if held else LegNews.RESUMED)
 
     # Bridges.
 
@@ -229,7 +238,7 @@ class Tracker(Calls):
         self._tell(leg, LegNews.ENTERED, uid)
 
     def _on_leave(self, message: Message) -> None:
-        leg = self._legs.get(message.get("Uniqueid"))
+        leg = self._legs.get(message.last("Uniqueid"))
         if leg is not None and leg.bridge is not None and leg.bridge.uid == message.get("BridgeUniqueid"):
             self._leave(leg)
 
@@ -241,9 +250,9 @@ class Tracker(Calls):
     # Queues and keys.
 
     def _on_queued(self, message: Message) -> None:
-        leg = self._legs.get(message.get("Uniqueid"))
+        leg = self._legs.get(message.last("Uniqueid"))
         if leg is not None:
-            leg.queue = sys.intern(message.get("Queue"))
+            leg.queue = sys.intern(message.last("Queue"))
             if leg.call is not None:
                 self._follow(leg, leg.call)
 
@@ -256,17 +265,29 @@ class Tracker(Calls):
         if member is not None:
             self._emit(MemberChanged(id=self._new_id(), at=self._now(), member=member))
 
+    def is_key(self, message: Message) -> bool:
+        """Tell whether this is a key that an agent pressed: our dialplan's event, with the token that it alone knows.
+
+        A caller can bring whole events of his own (ADR 5), but not this token.
+        """
+        if message.name != "UserEvent" or message.last("UserEvent") != KEY_EVENT:
+            return False
+        if not hmac.compare_digest(message.last("Token").encode(), self._key_token):
+            log.error("forged_key", channel=message.get("Channel"), leg=message.last("Uniqueid"))
+            return False
+        return True
+
     def _on_user_event(self, message: Message) -> None:
         """A key, from `UserEvent(BagvagtKey,Key: …)`; Asterisk puts the channel's own fields first."""
-        if message.get("UserEvent") != KEY_EVENT:
+        if not self.is_key(message):
             return
-        leg = self._legs.get(message.get("Uniqueid"))
+        leg = self._legs.get(message.last("Uniqueid"))
         agent = leg.agent if leg is not None else self._roster.of_channel(message.get("Channel"))
-        key = message.get("Key")
+        key = message.last("Key")
         if agent is None or not key:
             log.warning("key_without_agent", key=key, channel=message.get("Channel"))
             return
-        source = Source.SPEED_DIAL if message.get("Source") == Source.SPEED_DIAL else Source.CODE
+        source = Source.SPEED_DIAL if message.last("Source") == Source.SPEED_DIAL else Source.CODE
         if leg is not None and source is Source.SPEED_DIAL:
             self.ours(leg.uid)
         pressed_in = self._front(leg).uid if leg is not None and source is Source.CODE else None
@@ -280,7 +301,7 @@ class Tracker(Calls):
         before = self._before.get(leg.uid)
         if before is not None and leg.agent is None:
             leg.call, leg.queue, leg.tag = before, before.queue, before.caller_tag
-        elif message.get("Application") == "Queue":
-            leg.queue = sys.intern(message.get("ApplicationData").partition(",")[0])
-        if message.get("BridgeId") and leg.bridge is None:
-            self._enter(leg, message.get("BridgeId"), message)
+        elif message.last("Application") == "Queue":
+            leg.queue = sys.intern(message.last("ApplicationData").partition(",")[0])
+        if message.last("BridgeId") and leg.bridge is None:
+            self._enter(leg, message.last("BridgeId"), message)

@@ -135,7 +135,8 @@ class SimulatedPbx:
 
     def calls_of(self, agent: AgentId) -> tuple[LiveCall, ...]:
         """Return the agent's live calls with callers, from what was seen; no I/O."""
-        return self._seen.calls_of(agent)
+        mine = {leg.id for leg in self.world.legs_of(agent)}  # whose a leg is never changes, so it may be asked here
+        return self._seen.calls_of(agent, mine)
 
     def last_call_of(self, agent: AgentId) -> tuple[LiveCall, datetime] | None:
         """Return the call that the agent left last, and when."""

@@ -1,5 +1,6 @@
 """What the service has seen of the simulated PBX: it may be late, or wrong, and is read anew after each connect."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -32,14 +33,14 @@ class SeenCalls:
         self.members = {(m.agent, m.queue): m for m in members}
 
     def changed(self, call: LiveCall, world_now: datetime) -> LiveCall:
-        """Take in a call; its `began_at` is in the PBX's time and leaves here in ours."""
+        """Take in a call; its `began_at` is when this agent came, in the PBX's time; the first such is the call's."""
         now = self._clock.now()
         before = self.calls.get(call.caller)
         if before is not None and before.agent_leg == call.agent_leg:
-            began = before.began_at
+            joined = before.joined_at
         else:
-            began = now - max(world_now - call.began_at, timedelta(0))
-        call = replace(call, began_at=began)
+            joined = now - max(world_now - call.began_at, timedelta(0))
+        call = replace(call, began_at=before.began_at if before else joined or now, joined_at=joined)
         if before is not None and before.agent is not None and before.agent != call.agent:
             self._left(before, now)
         self.calls[call.caller] = call
@@ -56,9 +57,17 @@ class SeenCalls:
             self._last[call.agent] = (call, at)
             self._free[call.agent] = at
 
-    def calls_of(self, agent: AgentId) -> tuple[LiveCall, ...]:
-        """Return the agent's calls with callers."""
-        return tuple(call for call in self.calls.values() if call.agent == agent)
+    def calls_of(self, agent: AgentId, legs: Collection[LegId]) -> tuple[LiveCall, ...]:
+        """Return the agent's calls with callers, also those that one of `legs` has joined as a colleague."""
+        own = [call for call in self.calls.values() if call.agent == agent]
+        joined = [
+            replace(call, agent=agent, agent_leg=leg)
+            for call in self.calls.values()
+            if call.agent != agent
+            for leg in call.others
+            if leg in legs
+        ]
+        return (*own, *joined)
 
     def last_call_of(self, agent: AgentId) -> tuple[LiveCall, datetime] | None:
         """Return the call that the agent left last, and when."""

@@ -182,7 +182,14 @@ def _say_refused(d: Draft, e: ev.KeyPressed, call: LiveCall, refused: Refused) -
 
 
 def _announce(d: Draft, guard: Guard, rules: KindRules) -> None:
-    made = d.act(Announce, call=guard.call, caller=guard.caller, prompt=rules.warning, language=guard.language)
+    made = d.act(
+        Announce,
+        call=guard.call,
+        caller=guard.caller,
+        prompt=rules.warning,
+        language=guard.language,
+        agent_leg=guard.agent_leg,
+    )
     d.guard(guard, announcement=made.id, tries=guard.tries + 1)
 
 

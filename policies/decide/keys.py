@@ -55,7 +55,7 @@ def _meant(e: ev.KeyPressed) -> tuple[LiveCall, ...]:
 
 
 def _live(e: ev.KeyPressed) -> tuple[LiveCall, ...]:
-    return tuple(c for c in e.calls if c.began_at <= e.pressed_at)
+    return tuple(c for c in e.calls if (c.joined_at or c.began_at) <= e.pressed_at)
 
 
 def _without_call(d: Draft, e: ev.KeyPressed) -> None:

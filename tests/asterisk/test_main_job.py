@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-import aiomqtt
 import pytest
 
 from adapters.prompts.library import PromptLibrary
+from tests.asterisk.conftest import Mobile, pause_of
 from tests.conftest import MakeAsterisk
 from tests.lab import listening
 from tests.lab.asterisk import Asterisk
@@ -98,40 +98,6 @@ def prompt(name: str) -> Audio:
     return read_wav(PromptLibrary(None).find(name, "da").path)
 
 
-class Mobile:
-    """The mobile phones of those on call: every message that the broker hands out."""
-
-    def __init__(self, port: int) -> None:
-        self.messages: list[tuple[str, str]] = []
-        self.client: aiomqtt.Client
-        self._port = port
-
-    async def run(self, ready: asyncio.Event) -> None:
-        async with aiomqtt.Client("127.0.0.1", self._port) as self.client:
-            await self.client.subscribe("bagvagt/#", qos=1)
-            ready.set()
-            async for message in self.client.messages:
-                payload = message.payload
-                self.messages.append((str(message.topic), payload.decode() if isinstance(payload, bytes) else ""))
-
-    def told(self, name: str) -> list[str]:
-        return [payload for topic, payload in self.messages if topic == f"bagvagt/test/person/{name}/page"]
-
-
-@pytest.fixture
-async def broker() -> AsyncIterator[Mosquitto]:
-    made = await Mosquitto().start()
-    yield made
-    await made.close()
-
-
-@pytest.fixture
-async def gateway() -> AsyncIterator[SmsGateway]:
-    made = await SmsGateway().start()
-    yield made
-    await made.close()
-
-
 @pytest.fixture
 async def service(tmp_path: Path, broker: Mosquitto, gateway: SmsGateway) -> AsyncIterator[Service]:
     made = Service(tmp_path, POLICY)
@@ -143,16 +109,10 @@ async def service(tmp_path: Path, broker: Mosquitto, gateway: SmsGateway) -> Asy
         print(line)  # noqa: T201
 
 
-async def pause_of(pbx: Asterisk, agent: str = "agent1") -> str:
-    """Return the reason of the agent's pause as the PBX has it, "" when there is none."""
-    shown = await pbx.cli("queue show support")
-    line = next(x for x in shown.splitlines() if f"PJSIP/{agent}" in x)
-    _, _, rest = line.partition("(paused:")
-    return rest.partition(" was ")[0]
-
-
 @pytest.mark.timeout(180)
-async def test_main_job(asterisk_lab: MakeAsterisk, service: Service, broker: Mosquitto, gateway: SmsGateway) -> None:
+async def test_main_job(
+    asterisk_lab: MakeAsterisk, service: Service, broker: Mosquitto, gateway: SmsGateway, mobile: Mobile
+) -> None:
     """Warned, ended, on a break, the backup told on a Sunday night, the next one too; killed -9, nothing is lost."""
     service.write(ami_port=5038, ari_port=8088, mqtt_port=broker.port, sms_port=gateway.port)
     pbx = await asterisk_lab(
@@ -161,9 +121,6 @@ async def test_main_job(asterisk_lab: MakeAsterisk, service: Service, broker: Mo
         before_queue=("Set(__DYNAMIC_FEATURES=bagvagt)",),
     )
     service.write(ami_port=pbx.ami[1], ari_port=pbx.slot.http, mqtt_port=broker.port, sms_port=gateway.port)
-    mobile, listens = Mobile(broker.port), asyncio.Event()
-    reading = asyncio.create_task(mobile.run(listens))
-    await listens.wait()
     await service.start()
 
     # A caller rings and shouts; the agent listens.
@@ -219,7 +176,6 @@ async def test_main_job(asterisk_lab: MakeAsterisk, service: Service, broker: Mo
     await until(lambda: _is_free(pbx), BREAK_S + 10, "the agent is back")
     assert "unbroken" in await service.command("audit", "verify", "-c", str(service.policy_file))
     assert not gateway.to("+4520304050")
-    reading.cancel()
 
 
 async def _is_ours(pbx: Asterisk) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from adapters.asterisk.pbx_check import check_access
-from adapters.asterisk.snippets import Media
+from adapters.asterisk.snippets import Media, asterisk_snippets
 from policies import actions as act
 from policies import events as ev
 from policies.events import Played
@@ -28,8 +28,10 @@ from tests.contract.asterisk_world import (
 )
 from tests.contract.permits import permit_for
 from tests.contract.test_pbx_contract import AGENT, announce, pause, ring
+from tests.lab import listening
 from tests.lab.asterisk import Asterisk
 from tests.lab.raw import Ami
+from tests.lab.waiting import until
 
 pytestmark = pytest.mark.asterisk
 
@@ -150,21 +152,94 @@ async def test_a_feature_code_arrives_and_the_caller_hears_no_digit(world: Aster
     assert not caller.has_heard_keys()
 
 
-async def test_a_speed_dial_arrives_and_is_answered_by_a_tone(world: AsteriskWorld) -> None:
-    """With the caller on hold the agent dials `*92`: the key arrives, the phone hears the verdict, and is released."""
+@pytest.mark.parametrize(
+    ("held", "dialled", "key", "verdict", "reason", "heard"),
+    [
+        (True, "*92", "acute", act.Verdict.NOT_PERMITTED, Reason.LATCHED, "tone-refused"),
+        (True, "8591", "warn", act.Verdict.ACCEPTED, Reason.WARNING_STARTED, "tone-accepted"),
+        (False, "8591", "warn", act.Verdict.NOT_YET, Reason.WAIT, "tone-not-yet"),
+        (False, "8591", "warn", act.Verdict.NOT_PERMITTED, Reason.LATCHED, "tone-refused"),
+    ],
+)
+async def test_a_speed_dial_arrives_and_is_answered_by_a_tone(
+    world: AsteriskWorld,
+    held: bool,  # noqa: FBT001 - a table
+    dialled: str,
+    key: str,
+    verdict: act.Verdict,
+    reason: Reason,
+    heard: str,
+) -> None:
+    """With the caller on hold, or the call up, the agent's phone calls the key: it arrives, the verdict is heard."""
     caller, agent, call = await talking(world)
-    await agent.hold()
-    feature_call = await agent.phone.dial("*92")
-    await world.until(lambda: codes(world))
-    assert [(c.key, c.agent, c.source) for c in codes(world)] == [("acute", AGENT, Source.SPEED_DIAL)]
+    if held:
+        await agent.hold()
     agent.listen_anew()
-    told = await world.pbx.signal(tell(call, act.Verdict.NOT_PERMITTED, Reason.LATCHED))
+    feature_call = await agent.phone.dial(dialled)
+    await world.until(lambda: codes(world))
+    assert [(c.key, c.agent, c.leg, c.source) for c in codes(world)] == [(key, AGENT, None, Source.SPEED_DIAL)]
+    told = await world.pbx.signal(tell(call, verdict, reason))
     assert told.outcome is Outcome.DONE
     await feature_call.is_ended()
-    assert agent.has_heard("tone-refused")
-    await agent.resume()
+    assert listening.heard_whole(feature_call, world.prompts[heard])
+    assert not caller.has_heard_any(heard)
+    if held:
+        await agent.resume()
     caller.listen_anew()
     await world.until(lambda: caller.has_heard("agent1"))
+
+
+async def test_a_speed_dial_that_nobody_answers_is_hung_up(world: AsteriskWorld) -> None:
+    """Bagvagt does not say anything: the feature call ends by itself, the other call goes on."""
+    caller, agent, _ = await talking(world)
+    feature_call = await agent.phone.dial("8591")
+    await feature_call.is_ended(4)
+    assert caller.is_in_call
+
+
+async def until_rung(person: LabPerson, times: int) -> None:
+    """Wait until this phone has had so many calls."""
+    await until(lambda: len(person.phone.calls) >= times, 8, f"{person.name} rings")
+
+
+async def test_retrieve_rings_again_and_at_last_asks_the_queue(tmp_path: Path) -> None:
+    """The agent does not answer, three times: the caller hears music all the while, and the queue finds another."""
+    shorter = asterisk_snippets(SIDE)["extensions.d/bagvagt.conf"].replace(
+        "${BAGVAGT_AGENT},20,m", "${BAGVAGT_AGENT},2,m"
+    )
+    root = _lab().path
+    assert root is not None
+    made = site(members=("agent1", "agent2"))
+    lab = Asterisk(root, replace(made, extra={**made.extra, "extensions.d/bagvagt.conf": shorter}))
+    async with open_world_at(lab, tmp_path) as world:
+        caller, agent, call = await talking(world)
+        await world.pbx.release(act.Release(id="end.1", permit=permit_for(call)), lambda: True)
+        await world.until(lambda: caller.has_heard_any("closing") and not agent.is_in_call)
+        agent.phone.answer_after_s = None
+        rung = len(agent.phone.calls)
+        done = await world.pbx.retrieve(act.Retrieve(id="back.1", call=call.id, caller=call.caller, agent=AGENT))
+        assert done.outcome is Outcome.DONE
+        for tries in (1, 2, 3):
+            caller.listen_anew()
+            await until_rung(agent, rung + tries)
+            await world.until(lambda: caller.has_heard("music"), 3, "music for the caller")
+        other = await world.seat("agent2")
+        await world.until(lambda: other.is_in_call, 45, "the queue finds another agent")
+        await world.until(lambda: caller.has_heard("agent2") and other.has_heard("caller"))
+        assert caller.is_in_call
+
+
+async def test_release_without_that_extension_does_nothing(world: AsteriskWorld) -> None:
+    """The context is there and the closing extension is not: a Redirect would hang the caller up; nothing is sent."""
+    caller, agent, call = await talking(world)
+    text = asterisk_snippets(SIDE)["extensions.d/bagvagt.conf"].replace("exten => _p_.,1,", "exten => _q_.,1,")
+    world.lab.write_config("extensions.d/bagvagt.conf", text)
+    await world.lab.cli("dialplan reload")
+    done = await world.pbx.release(act.Release(id="end.1", permit=permit_for(call)), lambda: True)
+    assert done.outcome is Outcome.FAILED
+    await world.pass_time(0.5)
+    assert caller.is_in_call
+    assert agent.is_in_call
 
 
 async def test_a_tone_is_for_the_agent_alone(world: AsteriskWorld) -> None:
@@ -219,7 +294,36 @@ async def test_pbx_check_is_content_with_the_snippets(world: AsteriskWorld) -> N
     findings = await check_access(access(world.lab), SIDE)
     assert [f for f in findings if f.severity == "error"] == []
     assert any("static queue members" in f.what for f in findings)
+    assert not any("8591" in f.what for f in findings)
     assert not any(isinstance(s, ev.PbxLost) for s in world.seen)
+
+
+async def test_pbx_check_takes_a_global_for_the_keys(tmp_path: Path) -> None:
+    """No dialplan line sets the features: a warning; DYNAMIC_FEATURES in [globals] will do."""
+    root = _lab().path
+    assert root is not None
+    warned = []
+    for globals_ in ("", "[globals]\n__DYNAMIC_FEATURES=other#bagvagt\n"):
+        made = site(before_queue=())
+        text = globals_ + made.extra["extensions.d/bagvagt.conf"]
+        lab = Asterisk(root, replace(made, extra={**made.extra, "extensions.d/bagvagt.conf": text}))
+        async with open_world_at(lab, tmp_path) as world:
+            findings = await check_access(access(world.lab), SIDE)
+            warned.append(any("DYNAMIC_FEATURES" in f.what for f in findings))
+            assert [f for f in findings if f.severity == "error"] == []
+    assert warned == [True, False]
+
+
+async def test_pbx_check_finds_a_speed_dial_that_goes_elsewhere(tmp_path: Path) -> None:
+    """A pattern of the agents' own context wins over an include: the key's extension would be dialled out."""
+    root = _lab().path
+    assert root is not None
+    made = site()
+    plain = {name: text for name, text in made.extra.items() if name != "extensions.d/speed-dials.conf"}
+    async with open_world_at(Asterisk(root, replace(made, extra=plain)), tmp_path) as world:
+        findings = await check_access(access(world.lab), SIDE)
+        assert any("8591" in f.what and "[from-agent]" in f.what for f in findings)
+        assert not any("*92" in f.what for f in findings)
 
 
 async def test_pbx_check_names_what_is_wrong(world: AsteriskWorld) -> None:
@@ -228,7 +332,7 @@ async def test_pbx_check_names_what_is_wrong(world: AsteriskWorld) -> None:
     pjsip = etc / "pjsip.conf"
     pjsip.write_text(pjsip.read_text().replace("direct_media=no", "direct_media=yes"))
     include = etc / "extensions.d" / "bagvagt.conf"
-    include.write_text(include.read_text().replace("BridgeAdd", "NoOp"))
+    include.write_text(include.read_text().replace("TIMEOUT(absolute)=", "NOTHING="))
     manager = etc / "manager.d" / "bagvagt.conf"
     manager.write_text(manager.read_text().replace("write=call,agent,reporting", "write=agent,reporting"))
     for command in ("module reload res_pjsip.so", "dialplan reload", "manager reload"):

@@ -29,7 +29,14 @@ VOICES_HZ = {"caller": 1000.0, "agent1": 600.0, "agent2": 800.0, "colleague": 15
 MUSIC_HZ = {"music": float(MOH_HZ)}
 PROMPTS_S = {"warning": 2.0, "closing": 3.0, "brief-takeover": 1.5, "brief-confirm": 1.0}
 KEYS = {"warn": "*91", "acute": "*92"}
-SIDE = AsteriskSide(ami_secret="ami-secret", ari_password="ari-secret", keys=KEYS)  # of the lab alone
+SPEED_DIALS = {"warn": "8591"}
+SIDE = AsteriskSide(
+    ami_secret="ami-secret",  # of the lab alone
+    ari_password="ari-secret",
+    keys=KEYS,
+    speed_dials=SPEED_DIALS,
+    key_token="key-token",
+)
 SECOND_QUEUE = "[second]\nstrategy=ringall\n" + "".join(
     f"member => PJSIP/{name},0,{name},PJSIP/{name}\n" for name in ("agent1", "agent2")
 )
@@ -121,22 +128,44 @@ class AsteriskWorld:
     """
 
     def __init__(self, lab: Asterisk, folder: Path, media: Media | None = None) -> None:
-        self.lab, self.folder = lab, folder
+        self.lab, self.folder, self._media = lab, folder, media or SIDE.media
         self.prompts = {name: spoken(11 + n, seconds) for n, (name, seconds) in enumerate(PROMPTS_S.items())}
         self.library = PromptLibrary(folder / "prompts")
         self._write_prompts()
         self.clock = RealClock()
-        self.pbx = AsteriskPbx(
-            access(lab),
-            self.clock,
-            self.library,
-            media or SIDE.media,
-            caller_tag=lambda number: f"tag{number[-2:]}",
-            language_of=lambda _queue, _language: "da",
-            timing=FAST,
-        )
+        self.pbx = self._new_pbx()
+        self._running: asyncio.Task[None] | None = None
         self.seen: list[Seen] = []
         self.numbers = {name: str(201 + n) for n, name in enumerate(lab.site.agents)}
+
+    def _new_pbx(self) -> AsteriskPbx:
+        return AsteriskPbx(
+            access(self.lab),
+            self.clock,
+            self.library,
+            self._media,
+            caller_tag=lambda number: f"tag{number[-2:]}",
+            language_of=lambda _queue, _language: "da",
+            key_token=SIDE.key_token,
+            timing=FAST,
+        )
+
+    async def live(self) -> None:
+        """The adapter connects."""
+        before = len(self.seen)
+        self._running = asyncio.create_task(self.pbx.run(self.seen.append))
+        await until(lambda: len(self.seen) > before, 10, "the adapter is connected")
+
+    async def die(self) -> None:
+        """Bagvagt dies: connections are cut, nothing is tidied up, and nothing that it began goes on."""
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.gather(self._running, return_exceptions=True)
+
+    async def live_again(self) -> None:
+        """A new life, which knows nothing of the one before."""
+        self.pbx = self._new_pbx()
+        await self.live()
 
     def _write_prompts(self) -> None:
         at_pbx = self.lab.sounds / "bagvagt"
@@ -218,7 +247,13 @@ def access(lab: Asterisk) -> AsteriskAccess:
 
 def site(side: AsteriskSide = SIDE, **more: object) -> Site:
     """A lab site with the snippets in place, as a PBX engineer would put them."""
-    extra = {**asterisk_snippets(side), "queues.d/second.conf": SECOND_QUEUE}
+    extra = {
+        **asterisk_snippets(side),
+        "queues.d/second.conf": SECOND_QUEUE,
+        # The lab's agents dial out by `_X.`, and a context's own pattern wins over an include.
+        "extensions.d/speed-dials.conf": "[from-agent](+)\n"
+        + "".join(f"exten => {e},1,Goto(bagvagt-keys,{e},1)\n" for e in side.speed_dials.values()),
+    }
     wanted: dict[str, object] = {
         "extra": extra,
         "before_queue": ("Set(__DYNAMIC_FEATURES=bagvagt)",),
@@ -240,15 +275,13 @@ async def open_world(folder: Path) -> AsyncIterator[AsteriskWorld]:
 @contextlib.asynccontextmanager
 async def open_world_at(lab: Asterisk, folder: Path, media: Media | None = None) -> AsyncIterator[AsteriskWorld]:
     """The same with a lab that was made before and not started."""
-    running: asyncio.Task[None] | None = None
+    world: AsteriskWorld | None = None
     try:
         await lab.start()
         world = AsteriskWorld(lab, folder, media)
-        running = asyncio.create_task(world.pbx.run(world.seen.append))
-        await until(lambda: world.seen, 10, "the adapter is connected")
+        await world.live()
         yield world
     finally:
-        if running is not None:
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
+        if world is not None:
+            await world.die()
         await lab.close()

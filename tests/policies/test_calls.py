@@ -426,3 +426,31 @@ def test_a_permit_cannot_be_built_by_hand() -> None:
     """The type itself holds the gate: no seal, no permit."""
     with pytest.raises(TypeError):
         Permit("p", CallId("c"), LegId("c"), ANNA, LegId("a"), (), "rule", "closing", "da")
+
+
+def test_after_a_transfer_the_policy_of_the_first_minute_still_counts() -> None:
+    """The call began under rules that were loosened since; that another agent has it now changes nothing."""
+    story = Story()
+    looser = replace(RULES, kinds={**RULES.kinds, "mild": KindRules("mild", may_end=True, warnings=0)})
+    story.policy = story.policy.replaced_by(looser, story.now)
+    story.wait(60)
+    moved = call(agent=BO, joined_at=story.now - timedelta(seconds=30))
+    assert story.press(replace(WARN, kind="mild"), moved, agent=BO).reason is Reason.WARNING_STARTED
+
+
+def test_a_key_from_before_the_transfer_is_not_for_the_call_that_came() -> None:
+    """Pressed before this agent came into the call, however long ago the call began."""
+    story = Story()
+    moved = call(agent=BO, joined_at=story.now)
+    assert story.press(WARN, moved, agent=BO, late_s=2).reason is Reason.NO_CALL
+
+
+def test_a_colleague_who_joined_can_flag_the_call_as_acute_and_cannot_end_it() -> None:
+    """Anna warned; Bo stands beside her. Bo's end key is refused, Bo's acute key latches the call that both are in."""
+    story = Story()
+    story.warned()
+    shared = call(agent=BO, others=(LegId("anna-1"),))
+    assert story.press(END, shared, agent=BO).reason is Reason.CALL_CHANGED
+    story.wait(2)
+    story.press(SUICIDE, shared, agent=BO)
+    assert story.guard().state is CallState.ACUTE

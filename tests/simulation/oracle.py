@@ -58,7 +58,7 @@ class Oracle:
 
     def meant(self, event: ev.KeyPressed) -> set[str]:
         """Return the calls that a key may have meant, by what the adapter showed."""
-        calls = [call for call in event.calls if call.began_at <= event.pressed_at]
+        calls = [call for call in event.calls if (call.joined_at or call.began_at) <= event.pressed_at]
         in_leg = {call.id for call in calls if event.leg is not None and call.agent_leg == event.leg}
         if not calls and event.last_call is not None:
             call, left_at = event.last_call
@@ -130,7 +130,8 @@ def _warnings_needed(o: Oracle, caller: str, t: float) -> int | None:
     if not kinds:
         return None
     last = kinds[-1][0]
-    # A call begins, for the policy, with the conversation that is under way: the adapter's `LiveCall.began_at`.
+    # At the least, a call is held to the policies since the conversation that is under way began: a service that was
+    # restarted after a transfer cannot know the conversation before.
     began = max((at for at, r in o.history if r.what == "bridged" and r.leg == caller and at <= t), default=0.0)
     versions = [
         rules

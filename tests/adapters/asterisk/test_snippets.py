@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 
 from adapters.asterisk.ari_codec import Statistics
+from adapters.asterisk.deafness import packet_s, was_sent
 from adapters.asterisk.pbx_check import dialplan_of
-from adapters.asterisk.procedures_announce import packet_s, was_sent
 from adapters.asterisk.snippets import CONTEXTS, AsteriskSide, Media, asterisk_snippets
 
-SIDE = AsteriskSide(keys={"warn": "*91", "acute": "*92"})
+SIDE = AsteriskSide(keys={"warn": "*91", "acute": "*92"}, speed_dials={"warn": "8591"}, key_token="0a1b")
 
 
 def test_the_same_values_give_the_same_text() -> None:
@@ -38,6 +38,11 @@ def test_least_privileges() -> None:
         replace(SIDE, keys={"warn": "*91,1"}),
         replace(SIDE, keys={"warn)": "*91"}),
         replace(SIDE, keys={"warn": "*91", "acute": "*91"}),
+        replace(SIDE, speed_dials={"warn": "8591", "acute": "8591"}),
+        replace(SIDE, speed_dials={"warn": "*92"}),
+        replace(SIDE, speed_dials={"warn": "8591,1"}),
+        replace(SIDE, key_token=""),
+        replace(SIDE, key_token="a)b"),
     ],
 )
 def test_what_would_mean_something_else_is_refused(side: AsteriskSide) -> None:

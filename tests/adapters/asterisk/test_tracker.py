@@ -10,7 +10,7 @@ from adapters.asterisk.legs import LegNews
 from adapters.asterisk.queues import NEVER, AgentRecord
 from adapters.asterisk.tracker import Tracker
 from policies.events import CallChanged
-from policies.model import LiveCall, Member, Source
+from policies.model import CallId, LiveCall, Member, Source
 from telephony.ports import Seen
 from tests.adapters.asterisk.transcripts.world import World, agent_id, leg, member, message, told, world
 
@@ -146,7 +146,8 @@ def test_colleague_joins_agent_leaves() -> None:
     w.tracker.colleague(leg("3.1"))
     w.enter("b1", "3.1")
     assert (w.call.agent, w.call.others) == (AGENT7, ("3.1",))
-    assert w.tracker.calls_of(AGENT8) == ()
+    (shared,) = w.tracker.calls_of(AGENT8)  # whose keys mean this call from now on
+    assert (shared.id, shared.agent, shared.agent_leg) == ("1.1", AGENT8, "3.1")
     w.leave("b1", "1.2")
     assert (w.call.agent, w.call.agent_leg, w.call.others) == (AGENT8, "3.1", ())
 
@@ -253,6 +254,38 @@ def test_feature_code() -> None:
     assert told([seen]) == [("warn", AGENT7, "1.2", Source.CODE)]
     assert getattr(seen, "pressed_at", None) == w.at
     assert w.tell(message("UserEvent", Uniqueid="1.2", UserEvent="Other", Key="warn")) == []
+
+
+@pytest.mark.parametrize("token", [None, "", "right ", "wrong", "r\u00eeght"])
+def test_a_key_without_the_token_is_none(token: str | None) -> None:
+    """Only an event with the site's own token is a key; the last line counts, since a caller's lines come before."""
+    w = World(key_token="right")
+    w.member("agent7")
+    w.talk()
+    fields = {"Channel": "PJSIP/agent7-1.2", "Uniqueid": "1.2", "UserEvent": "BagvagtKey", "Key": "warn"}
+    given = {} if token is None else {"Token": token}
+    assert w.tell(message("UserEvent", **fields, **given)) == []
+    assert told(w.tell(message("UserEvent", **fields, Token="right"))) == [("warn", AGENT7, "1.2", Source.CODE)]
+    twice = message("UserEvent", **fields, Token="right")
+    twice.text += "\r\nToken: wrong"
+    assert w.tell(twice) == []
+
+
+def test_lines_in_a_callers_number() -> None:
+    """Lines that a number brought name another leg, queue and language: what stands after the number is true."""
+    w = world()
+    w.talk("9.1", "9.2", bridge="b9")
+    other = w.call
+    forged = "1\r\nUniqueid: 9.1\r\nLanguage: sv\r\nChannelState: 0\r\nBridgeUniqueid: b9"
+    w.channel("1.1", "PJSIP/trunk-1.1", number=forged)
+    w.channel("1.2", "PJSIP/agent7-1.2", 0)
+    w.enter("b1", "1.2", "1.1", number=forged)
+    assert {c.id for c in w.tracker.calls_of(AGENT7)} == {"1.1", "9.1"}
+    assert w.tracker.call(CallId("9.1")) == other
+    assert w.tracker.legs_in("b9") == ("9.2", "9.1")
+    call = w.tracker.call(CallId("1.1"))
+    assert call is not None
+    assert (call.bridge, call.language) == ("b1", "en")
 
 
 def test_speed_dial() -> None:

@@ -27,7 +27,7 @@ def message(name: str, **fields: str | int) -> Message:
 class World:
     """A tracker, a clock that goes on a second with each event, and what was emitted."""
 
-    def __init__(self, *records: AgentRecord) -> None:
+    def __init__(self, *records: AgentRecord, key_token: str = "") -> None:
         self.seen: list[Seen] = []
         self.at = NIGHT
         numbers = count()
@@ -38,6 +38,7 @@ class World:
             emit=self.seen.append,
             new_id=lambda: f"e{next(numbers)}",
             now=lambda: self.at,
+            key_token=key_token,
         )
 
     def tell(self, *messages: Message) -> list[Seen]:
@@ -146,6 +147,6 @@ def recorded(scene: str) -> list[Message]:
 
 
 def timeless(snapshot: Snapshot) -> Snapshot:
-    """A snapshot without what no list can tell: when calls began."""
+    """A snapshot without what no list can tell: when calls began, and agents came."""
     calls, members = snapshot
-    return tuple(replace(call, began_at=NIGHT) for call in calls), members
+    return tuple(replace(call, began_at=NIGHT, joined_at=None) for call in calls), members
