@@ -3,14 +3,15 @@
 import asyncio
 import os
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
-from rich.console import Console
 
 from policies.rules import Policy
 from telephony.errors import BagvagtError, ConfigError, Mistake
+from telephony.logs import log_json, log_warnings
 
 app = typer.Typer(
     name="bagvagt",
@@ -24,8 +25,8 @@ audit_app = typer.Typer(help="The audit trail.", no_args_is_help=True)
 app.add_typer(prompts_app, name="prompts")
 app.add_typer(audit_app, name="audit")
 
-out = Console(highlight=False, soft_wrap=True, markup=False)
-err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+out = typer.echo
+err = partial(typer.echo, err=True)
 
 File = Annotated[Path, typer.Argument(help="The policy file.", envvar="BAGVAGT_CONFIG", show_default=False)]
 Config = Annotated[
@@ -43,8 +44,6 @@ SecretFile = Annotated[
 @app.command()
 def run(file: File, log_level: Annotated[str, typer.Option(help="DEBUG, INFO or WARNING.")] = "INFO") -> None:
     """Run the service."""
-    from telephony.logs import log_json
-
     log_json(log_level.upper())
     try:
         asyncio.run(_serve(file))
@@ -153,12 +152,12 @@ def check(file: File) -> None:
 
     found = look(file, prompts_missing)
     for mistake in found:
-        (err if mistake.severity == "error" else out).print(_mistake(file, mistake))
+        (err if mistake.severity == "error" else out)(_mistake(file, mistake))
     errors = sum(m.severity == "error" for m in found)
     if errors:
-        err.print(f"{file}: {errors} mistake{'s' if errors > 1 else ''}; this policy would not be loaded.")
+        err(f"{file}: {errors} mistake{'s' if errors > 1 else ''}; this policy would not be loaded.")
         raise typer.Exit(1)
-    out.print(f"{file}: fine{f', with {len(found)} doubts' if found else ''}.")
+    out(f"{file}: fine{f', with {len(found)} doubts' if found else ''}.")
 
 
 @app.command()
@@ -185,7 +184,7 @@ def explain(
         told = tell(settings, agent, kind, key, when, warned=warned, since_warning_s=since)
     except BagvagtError as error:
         _give_up(error)
-    out.print("\n".join(told.lines()))
+    out("\n".join(told.lines()))
 
 
 # The PBX.
@@ -212,13 +211,13 @@ def pbx_config(
         _give_up(error)
     for name, text in files.items():
         if folder is None:
-            out.print(f"; ===== /etc/asterisk/{name}\n{text}")
+            out(f"; ===== /etc/asterisk/{name}\n{text}")
         else:
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
             target.touch(mode=0o640)
             target.write_text(text, encoding="utf-8")
-            out.print(str(target))
+            out(str(target))
 
 
 @app.command("pbx-check")
@@ -233,9 +232,9 @@ def pbx_check(config: Config) -> None:
     except BagvagtError as error:
         _give_up(error)
     for finding in findings:
-        out.print(f"{finding.severity}: {finding.what}")
+        out(f"{finding.severity}: {finding.what}")
         if finding.remedy:
-            out.print(f"    {finding.remedy}")
+            out(f"    {finding.remedy}")
     if any(f.severity == "error" for f in findings):
         raise typer.Exit(1)
 
@@ -251,7 +250,7 @@ def key(
 ) -> None:
     """Press a key, for the agent whose token this is."""
     answer = _post(server, f"/v1/keys/{name}", _token(token_file))
-    out.print(f"{str(answer['verdict']).replace('_', ' ')}: {answer['text']}")
+    out(f"{str(answer['verdict']).replace('_', ' ')}: {answer['text']}")
     if answer["verdict"] != "accepted":
         raise typer.Exit(1)
 
@@ -264,7 +263,7 @@ def acknowledge(
 ) -> None:
     """Take a page: you have it, the others are told."""
     answer = _post(server, f"/v1/pages/{page}/acknowledge", _token(token_file))
-    out.print(f"{page}: taken by {answer['acknowledged_by']}.")
+    out(f"{page}: taken by {answer['acknowledged_by']}.")
 
 
 def _token(file: Path | None) -> str:
@@ -301,16 +300,14 @@ def import_prompt(
     try:
         settings = load(config)
         if not settings.prompts.folder:
-            err.print(f"{config}: prompts.folder names no folder for your recordings; add it.")
+            err(f"{config}: prompts.folder names no folder for your recordings; add it.")
             raise typer.Exit(1)
         made = convert(file, name, language, settings.path(settings.prompts.folder))
     except (BagvagtError, PromptError) as error:
         _give_up(error)
-    out.print(
-        f"{made.path}: {made.duration_s:.1f} s, gain {made.gain_db:+.1f} dB, {made.trimmed_s:.1f} s of silence cut"
-    )
+    out(f"{made.path}: {made.duration_s:.1f} s, gain {made.gain_db:+.1f} dB, {made.trimmed_s:.1f} s of silence cut")
     for warning in made.warnings:
-        out.print(f"  note: {warning}")
+        out(f"  note: {warning}")
 
 
 @audit_app.command("verify")
@@ -331,9 +328,9 @@ def audit_verify(
     except BagvagtError as error:
         _give_up(error)
     if verified.first_bad is not None:
-        err.print(f"BROKEN at line {verified.first_bad}: {verified.why}")
+        err(f"BROKEN at line {verified.first_bad}: {verified.why}")
         raise typer.Exit(1)
-    out.print(f"{verified.count} lines, unbroken. Head {verified.head}")
+    out(f"{verified.count} lines, unbroken. Head {verified.head}")
 
 
 @app.command("token")
@@ -344,7 +341,7 @@ def new_token() -> None:
     from telephony.settings import token_hash
 
     token = secrets.token_urlsafe(32)
-    out.print(f'token:  {token}\nsha256 = "{token_hash(token)}"')
+    out(f'token:  {token}\nsha256 = "{token_hash(token)}"')
 
 
 def _mistake(file: Path, mistake: Mistake) -> str:
@@ -356,14 +353,15 @@ def _mistake(file: Path, mistake: Mistake) -> str:
 def _give_up(error: Exception) -> NoReturn:
     if isinstance(error, ConfigError):
         for mistake in error.mistakes:
-            err.print(_mistake(Path(error.file), mistake))
+            err(_mistake(Path(error.file), mistake))
     else:
-        err.print(str(error))
+        err(str(error))
     raise typer.Exit(1)
 
 
 def main() -> None:
     """Run the command."""
+    log_warnings()  # to standard error, so that what a command prints stays what was asked for
     app()
 
 

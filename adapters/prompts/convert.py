@@ -9,6 +9,7 @@ import soxr
 from numpy.typing import NDArray
 
 from adapters.prompts.errors import PromptImportError
+from adapters.prompts.header import RATE_HZ
 from adapters.prompts.levels import (
     SILENCE_DBFS,
     Levelled,
@@ -20,7 +21,7 @@ from adapters.prompts.levels import (
     trim,
 )
 from adapters.prompts.library import check_language, check_name
-from adapters.prompts.wav import RATE_HZ, Samples, write_atomically
+from adapters.prompts.wav import Samples, write_atomically
 
 MIN_S = 0.5
 MAX_S = 60.0

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from adapters.prompts.wav import RATE_HZ, Samples
+from adapters.prompts.header import RATE_HZ
+from adapters.prompts.wav import Samples
 
 TARGET_DBFS = -20.0
 PEAK_DBFS = -3.0

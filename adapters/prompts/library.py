@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.prompts.errors import PromptError, PromptMissingError, PromptNameError
-from adapters.prompts.wav import read_duration_s
+from adapters.prompts.header import read_duration_s
 
 _HERE = Path(__file__).parent
 _PLACEHOLDERS = _HERE / "placeholders"

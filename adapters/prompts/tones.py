@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from adapters.prompts.header import RATE_HZ
 from adapters.prompts.levels import TARGET_DBFS
-from adapters.prompts.wav import RATE_HZ, Samples
+from adapters.prompts.wav import Samples
 
 _RAMP_MS = 4
 

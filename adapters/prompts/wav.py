@@ -10,39 +10,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from adapters.prompts.errors import PromptFileError
+from adapters.prompts.header import RATE_HZ, read_duration_s
 
-RATE_HZ = 8000
-SAMPLE_BYTES = 2
-HEADER_BYTES = 44
 _FULL_SCALE = 32768
 _MODE = 0o644  # the PBX and the service run as different users, and both read it
 
 Samples = NDArray[np.float64]  # mono, full scale is 1.0
-
-
-def read_duration_s(path: Path) -> float:
-    """How long a prompt plays, in seconds, from its header.
-
-    Raises:
-        PromptFileError: the file is not a WAV of 8 kHz, mono, 16 bit, or holds less than its header says.
-    """
-    try:
-        size = path.stat().st_size
-        with wave.open(str(path), "rb") as file:
-            channels, sample_bytes, rate_hz, frames = file.getparams()[:4]
-    except EOFError:
-        raise PromptFileError(path, "the file is empty or cut short") from None
-    except (OSError, wave.Error) as error:
-        raise PromptFileError(path, f"cannot be read as a WAV file ({error})") from error
-    if (channels, sample_bytes, rate_hz) != (1, SAMPLE_BYTES, RATE_HZ):
-        raise PromptFileError(path, f"has {rate_hz} Hz, {channels} channel(s), {8 * sample_bytes} bit")
-    # A warning counts as heard by the length it should have had, so a header that promises more is a fault.
-    if frames * SAMPLE_BYTES > size - HEADER_BYTES:
-        raise PromptFileError(path, "the file is cut short: it holds less sound than its header says")
-    if not frames:
-        raise PromptFileError(path, "holds no sound")
-    return frames / RATE_HZ
 
 
 def read_samples(path: Path) -> Samples:
@@ -63,7 +36,7 @@ def encode(samples: Samples) -> bytes:
     buffer = BytesIO()
     with wave.open(buffer, "wb") as file:
         file.setnchannels(1)
-        file.setsampwidth(SAMPLE_BYTES)
+        file.setsampwidth(2)
         file.setframerate(RATE_HZ)
         file.writeframes(pcm.tobytes())
     return buffer.getvalue()

@@ -9,8 +9,8 @@ from policies.pages import LAST_RESORT, Page, PageCause, PageState, Rung, Told, 
 from policies.rules import PagePlan, Severity
 from policies.state import Draft
 
-RETRY_FIRST_S = 10.0
-RETRY_MOST_S = 300.0
+RETRY_FIRST_S = 5.0
+RETRY_MOST_S = 30.0  # an alarm is not put off for long because a carrier was away
 
 
 def open_page(d: Draft, plan: PagePlan, incident: str, severity: Severity, reason: str) -> Page:

@@ -14,6 +14,8 @@ LOUD_DBFS = -40.0
 SILENT_DBFS = -90.0
 # A packet that comes this much later than its turn leaves a hole in what is heard, rather than jitter.
 HOLE_S = 0.06
+# A clock that jumps further has been set anew.
+MOST_GAP_S = 10
 PIECE_S = 0.25
 # Correlation of one piece: about 0.7 under another voice of the same level, below 0.35 for another prompt.
 PIECE_SCORE = 0.45
@@ -48,17 +50,28 @@ def _since(call: Call, since: float) -> Sequence[Packet]:
 
 
 def audio(call: Call, since: float = 0.0) -> Audio:
-    """What was heard since then as one piece; where no packet came in its turn there is silence."""
+    """What was heard since then as one piece, by the sender's clock, as a phone's jitter buffer does it.
+
+    Where the sender left something out there is silence. Arrival times count only where another sender goes on: on a
+    busy machine they say when this process was let run.
+    """
     parts: list[Audio] = []
-    clock: float | None = None
+    before: Packet | None = None
     for packet in _since(call, since):
-        if clock is not None and packet.at - clock > HOLE_S:
-            missing = round((packet.at - clock) / PACKET_S)
-            parts.append(np.zeros(missing * FRAME))
-            clock += missing * PACKET_S
-        clock = (packet.at if clock is None else clock) + PACKET_S
+        if before is not None:
+            parts.append(np.zeros(_left_out(before, packet)))
         parts.append(from_alaw(packet.payload))
+        before = packet
     return np.concatenate(parts) if parts else np.zeros(0)
+
+
+def _left_out(before: Packet, packet: Packet) -> int:
+    """Samples of silence between two packets."""
+    step = (packet.timestamp - before.timestamp) & 0xFFFFFFFF
+    if packet.ssrc == before.ssrc and step <= MOST_GAP_S * RATE_HZ:
+        return max(0, step - FRAME)
+    late_s = packet.at - before.at - PACKET_S
+    return round(late_s / PACKET_S) * FRAME if late_s > HOLE_S else 0
 
 
 def tone_dbfs(heard: Audio, hz: float) -> float:

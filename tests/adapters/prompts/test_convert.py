@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from adapters.prompts.convert import Imported, import_prompt
 from adapters.prompts.errors import PromptImportError, PromptNameError
+from adapters.prompts.header import RATE_HZ
 from adapters.prompts.levels import active_dbfs, level, peak_dbfs, to_db
 from adapters.prompts.library import PromptLibrary
-from adapters.prompts.wav import RATE_HZ, Samples, read_samples, write_atomically
+from adapters.prompts.wav import Samples, read_samples, write_atomically
 
 CD_HZ = 44100
 

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from adapters.prompts.errors import PromptFileError, PromptMissingError, PromptNameError
+from adapters.prompts.header import RATE_HZ
 from adapters.prompts.library import PromptLibrary
-from adapters.prompts.wav import RATE_HZ, Samples, encode, write_atomically
+from adapters.prompts.wav import Samples, encode, write_atomically
 
 
 def hum(duration_s: float) -> Samples:

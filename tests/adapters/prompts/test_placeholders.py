@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from adapters.prompts import library
+from adapters.prompts.header import RATE_HZ
 from adapters.prompts.levels import active_dbfs, peak_dbfs, speech_bounds, to_db
 from adapters.prompts.library import PromptLibrary
 from adapters.prompts.tones import TONES, render
-from adapters.prompts.wav import RATE_HZ, Samples, read_samples
+from adapters.prompts.wav import Samples, read_samples
 
 PROMPTS = Path(library.__file__).parent
 LANGUAGES = ("da", "en", "fi", "nb", "sv")
