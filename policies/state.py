@@ -26,11 +26,19 @@ A = TypeVar("A", bound=Action)
 
 @dataclass(frozen=True, slots=True)
 class Press:
-    """The latest press of an agent, to tell a bounce from a second thought."""
+    """The latest press of an agent, to tell a bounce from a second thought.
+
+    Attributes:
+        key: which key.
+        at: when it was pressed.
+        verdict: what was answered.
+        calls: the agent's calls at that time; in a new call nothing is a bounce.
+    """
 
     key: str
     at: datetime
     verdict: Verdict
+    calls: frozenset[CallId] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

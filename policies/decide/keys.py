@@ -18,12 +18,14 @@ def on_key(d: Draft, e: ev.KeyPressed) -> None:
     """Answer one key press."""
     earlier = d.presses.get(e.agent)
     bounce = timedelta(seconds=d.policy.now.double_press_s)
-    if earlier and earlier.key == e.key.name and timedelta(0) <= e.pressed_at - earlier.at < bounce:
+    calls = frozenset(c.id for c in e.calls)
+    is_same = earlier is not None and earlier.key == e.key.name and calls <= earlier.calls
+    if earlier and is_same and timedelta(0) <= e.pressed_at - earlier.at < bounce:
         d.tell(e.agent, earlier.verdict, Reason.SAME_PRESS, answers=True)
         return
     _act(d, e)
     verdict = next((a.verdict for a in d.actions if isinstance(a, Tell) and a.press == e.id), Verdict.ACCEPTED)
-    d.presses = {**d.presses, e.agent: Press(e.key.name, e.pressed_at, verdict)}
+    d.presses = {**d.presses, e.agent: Press(e.key.name, e.pressed_at, verdict, calls)}
 
 
 def _act(d: Draft, e: ev.KeyPressed) -> None:

@@ -321,6 +321,15 @@ def test_a_bounce_is_one_press() -> None:
     assert len(story.last) == 1
 
 
+def test_in_a_new_call_nothing_is_a_bounce() -> None:
+    """The last call ended and the next one came within the second: its first press warns."""
+    story = Story()
+    story.press(WARN, call(1))
+    story.wait(0.5)
+    story.press(WARN, call(2, joined_at=story.now - timedelta(seconds=0.1)))
+    assert story.one(act.Announce).call == "c2"
+
+
 def test_a_bounce_of_a_refused_key_is_still_refused() -> None:
     """The tone of the second press does not claim what the first was denied."""
     story = Story()
