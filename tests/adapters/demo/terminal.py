@@ -14,9 +14,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
 LIMIT_S = 90.0
-# Ctrl-C reaches a process only through its controlling terminal.
+# Ctrl-C reaches a process only through its controlling terminal, and only if it is not ignored, as it is in whatever a
+# shell without job control runs in the background.
 _TAKE_TERMINAL = (
-    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+    "import fcntl, os, signal, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+    "signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
 )
 _CODES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
