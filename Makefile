@@ -3,11 +3,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 SEEDS ?= 200
 
-.PHONY: demo test check simulate bench lab lock wheel clean
+.PHONY: demo screenshots test check simulate bench lab lock wheel clean
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make demo              a shift on a simulated PBX, on this terminal"
+	@echo "make demo              a shift on a simulated PBX, on this terminal and in your browser"
+	@echo "make screenshots       the pictures of the README, from the demo"
 	@echo "make test              everything: style, types, tests, the real Asterisk"
 	@echo "make check             style and types only"
 	@echo "make simulate SEEDS=…  the deterministic simulation: a count, or seeds to replay"
@@ -22,6 +23,10 @@ $(BIN)/.ready: requirements.lock requirements-dev.lock pyproject.toml
 
 demo: $(BIN)/.ready
 	$(BIN)/bagvagt demo
+
+screenshots: $(BIN)/.ready
+	scripts/system-packages chromium fonts-dejavu-core
+	$(BIN)/python scripts/screenshots
 
 test: $(BIN)/.ready
 	scripts/test

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from adapters.http.access import Token, TokenKind, Tokens
-from adapters.mqtt import MqttChannel, MqttConfig
-from adapters.pager import Channel
+from adapters.paging.mqtt import MqttChannel, MqttConfig
+from adapters.paging.pager import Channel
+from adapters.paging.sms import SmsChannel, SmsConfig
+from adapters.paging.sms_apprise import AppriseGateway
+from adapters.paging.sms_http import HttpGateway
+from adapters.paging.sms_template import Content
 from adapters.prompts.library import PromptLibrary
-from adapters.sms import SmsChannel, SmsConfig
-from adapters.sms_apprise import AppriseGateway
-from adapters.sms_http import HttpGateway
-from adapters.sms_template import Content
 from telephony.ports import Clock
 from telephony.settings import Settings
 from telephony.settings.surroundings import Gateway
@@ -48,6 +48,8 @@ def channels(settings: Settings, clock: Clock) -> Mapping[str, Channel]:
                 host=mqtt.host,
                 port=mqtt.port,
                 prefix=mqtt.prefix,
+                client_id=mqtt.client_id,
+                answer_at=mqtt.answer_at,
                 username=mqtt.user,
                 password_file=settings.path(mqtt.password_file) if mqtt.password_file else None,
                 tls=mqtt.tls,
@@ -60,7 +62,7 @@ def channels(settings: Settings, clock: Clock) -> Mapping[str, Channel]:
         apprise = AppriseGateway(settings.secret(sms.apprise_url_file)) if sms.apprise_url_file else None
         chosen = gateway or apprise
         if chosen is not None:
-            found["sms"] = SmsChannel(SmsConfig(chosen), clock)
+            found["sms"] = SmsChannel(SmsConfig(chosen, sms.sender, sms.answer_at), clock)
     return found
 
 

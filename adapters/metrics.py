@@ -48,12 +48,19 @@ class Metrics:
         self._lag = Gauge(
             "bagvagt_loop_lag_seconds", "Worst lateness of the event loop in the last ten seconds", registry=registry
         )
+        self._gaps = Gauge(
+            "bagvagt_on_call_gaps", "Rungs that have nobody at some time of the next 30 days", registry=registry
+        )
         self._unsaved = Gauge("bagvagt_journal_unsaved", "Decisions that the store has not taken", registry=registry)
 
     def watch(self, *, loop_lag_s: Callable[[], float], unsaved: Callable[[], int]) -> None:
         """Read these whenever somebody looks at the metrics."""
         self._lag.set_function(loop_lag_s)
         self._unsaved.set_function(unsaved)
+
+    def gaps(self, number: int) -> None:
+        """Note in how many rungs nobody would be on call at some time."""
+        self._gaps.set(number)
 
     def took(self, what: str, seconds: float) -> None:
         """Note the time of a `decide` or a `commit`; fits the engine's `measure`."""

@@ -15,9 +15,10 @@ from pathlib import Path
 
 import psutil
 
+from benchmarks.child import Child
 from benchmarks.fake_pbx import CALLS
 from benchmarks.figures import Result, arguments, machine, report
-from benchmarks.rig import POLICY, Child
+from benchmarks.site import KEYS, SITE
 from tests.lab.service import Service
 
 SHARE = 1 / 3
@@ -56,7 +57,7 @@ async def measure(options: argparse.Namespace, folder: Path) -> list[Result]:
     """Let all of them hear the same replay."""
     pbx = await Child.start("benchmarks.fake_pbx")
     ports = await pbx.read()
-    service = Service(folder, POLICY.replace('folder = "prompts"', ""))
+    service = Service(folder, SITE + KEYS)
     service.token("agent1", "agent", agent="agent1")
     service.write(ami_port=ports["ami"], ari_port=ports["ari"])
     plain = await follower(ports["ami"], "on")

@@ -25,7 +25,7 @@ ASK_EVERY_S = 0.01
 IMPORTS = """
 import telephony.__main__, telephony.service
 import adapters.from_settings, adapters.asterisk.from_settings, adapters.http.server, adapters.store.journal
-import adapters.pager, adapters.mqtt
+import adapters.paging.pager, adapters.paging.mqtt
 """
 
 

@@ -6,19 +6,20 @@ the bare PBX's script, are in the benchmark's own process: both sides begin ther
 
 import asyncio
 import contextlib
-import json
 import resource
-import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import aiohttp
 
-from tests.lab import confs, rootfs
+from benchmarks.bare import LANGUAGE, Bare
+from benchmarks.child import Child
+from benchmarks.site import KEYS, SITE
+from tests.lab import rootfs
 from tests.lab.asterisk import Asterisk
 from tests.lab.audio import tone, write_wav
 from tests.lab.confs import Site
@@ -28,109 +29,11 @@ CALLS_PER_PROCESS = 50
 FILES = 16_384
 # Above what Linux gives to others by chance, and room for 2,000 legs.
 RTP = "[general]\nrtpstart=61000\nrtpend=65500\nicesupport=no\n"
-LANGUAGE = "da"
 PROMPT_S = 0.6
-POLICY = """
-    [site]
-    name = "Benchmark"
-    zone = "Europe/Copenhagen"
-    language = "da"
-    country = ""
-
-    [pbx]
-    ami_port = {ami_port}
-    ami_secret_file = "ami.secret"
-    ari_url = "http://127.0.0.1:{ari_port}"
-    ari_secret_file = "ari.secret"
-
-    [http]
-    port = {http_port}
-    tokens_file = "tokens.toml"
-    presses_per_minute = 10000
-
-    [prompts]
-    folder = "prompts"
-
-    [presses]
-    double_press_s = 0
-
-    [office_hours]
-    mon = ["08:00-16:00"]
-
-    [keys.warn]
-    does = "warn"
-    kind = "abuse"
-    code = "*91"
-
-    [keys.end]
-    does = "end"
-    kind = "rude"
-
-    [kinds.abuse]
-    may_end = true
-    wait_s = 0
-
-    # May be ended without a warning: the shortest way to an ending.
-    [kinds.rude]
-    warnings = 0
-    may_end = true
+PROMPTS = """
+[prompts]
+folder = "prompts"
 """
-
-
-class Child:
-    """A process of ours that takes and gives JSON lines."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
-
-    @classmethod
-    async def start(cls, module: str, *arguments: object) -> Self:
-        """Start `python -m module`."""
-        return cls(
-            await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", module, *map(str, arguments)),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-            )
-        )
-
-    @property
-    def pid(self) -> int:
-        """Return its process id."""
-        return self._process.pid
-
-    async def read(self, within_s: float = 60.0) -> dict[str, Any]:
-        """Return its next line.
-
-        Raises:
-            RuntimeError: it ended.
-        """
-        assert self._process.stdout is not None
-        line = await asyncio.wait_for(self._process.stdout.readline(), within_s)
-        if not line:
-            raise RuntimeError(f"a process of the benchmark ended: {await self._process.wait()}")
-        read: dict[str, Any] = json.loads(line)
-        return read
-
-    async def ask(self, within_s: float = 60.0, /, **what: object) -> dict[str, Any]:
-        """Send a line, and return the answer."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(what).encode() + b"\n")
-        answer = await self.read(within_s)
-        if "error" in answer:
-            raise TimeoutError(answer["error"])
-        return answer
-
-    async def close(self) -> None:
-        """End its input, and with that the process."""
-        if self._process.returncode is None:
-            assert self._process.stdin is not None
-            self._process.stdin.close()
-            try:
-                await asyncio.wait_for(self._process.wait(), 10)
-            except TimeoutError:
-                self._process.kill()
-                await self._process.wait()
 
 
 @dataclass
@@ -148,7 +51,7 @@ class Rig:
 
     pbx: Asterisk
     service: Service
-    bare: "Bare"
+    bare: Bare
     web: aiohttp.ClientSession
     ear: Child | None = None
     loads: list[Child] = field(default_factory=list)
@@ -194,90 +97,6 @@ class Rig:
             await child.close()
 
 
-class Bare:
-    """The same PBX without the service: a script with its own Stasis application, that knows the caller's leg."""
-
-    def __init__(self, pbx: Asterisk, media: str) -> None:
-        self._pbx, self._media = pbx, media
-        self._number = 0
-        self._session: aiohttp.ClientSession
-        self._begun: dict[str, asyncio.Future[None]] = {}
-        self._ami: tuple[asyncio.StreamReader, asyncio.StreamWriter]
-
-    @contextlib.asynccontextmanager
-    async def open(self) -> AsyncIterator[Self]:
-        """Connect ARI and AMI."""
-        headers = {"Authorization": aiohttp.encode_basic_auth(confs.ARI_USER, confs.ARI_PASSWORD)}
-        connector = aiohttp.TCPConnector(keepalive_timeout=10)
-        async with aiohttp.ClientSession(headers=headers, connector=connector) as self._session:
-            socket = await self._session.ws_connect(f"{self._pbx.http}/ari/events?app=bench")
-            reading = asyncio.create_task(self._read(socket))
-            self._ami = await asyncio.open_connection(*self._pbx.ami)
-            await self._ami[0].readline()
-            await self.action("Login", Username=confs.AMI_USER, Secret=confs.AMI_SECRET, Events="off")
-            yield self
-            reading.cancel()
-            self._ami[1].close()
-            await socket.close()
-
-    async def _read(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        async for message in socket:
-            event = message.json()
-            future = self._begun.get(event["channel"]["id"]) if event["type"] == "StasisStart" else None
-            if future is not None and not future.done():
-                future.set_result(None)
-
-    async def action(self, name: str, **fields: str) -> None:
-        """Send an AMI action, and wait for its reply."""
-        reader, writer = self._ami
-        writer.write("".join(f"{k}: {v}\r\n" for k, v in {"Action": name, **fields}.items()).encode() + b"\r\n")
-        while not (await reader.readuntil(b"\r\n\r\n")).startswith(b"Response: Success"):
-            pass
-
-    async def leg(self) -> str:
-        """Return the leg of the caller who rang last; the lab's dialplan keeps it."""
-        async with self._session.get(
-            f"{self._pbx.http}/ari/asterisk/variable", params={"variable": "BENCH_LEG"}
-        ) as answer:
-            leg: str = (await answer.json())["value"]
-            return leg
-
-    async def announce(self, leg: str) -> tuple[float, str]:
-        """Play into the call; return when it was asked for, and the announcer."""
-        self._number += 1
-        announcer = f"bare-{self._number}"
-        begun = self._begun[announcer] = asyncio.get_running_loop().create_future()
-        body = {
-            "endpoint": "Local/join@bagvagt/n",
-            "app": "bench",
-            "channelId": announcer,
-            "otherChannelId": f"{announcer}-2",
-            "variables": {"BAGVAGT_LEG": leg},
-        }
-        at = time.monotonic()
-        async with self._session.post(f"{self._pbx.http}/ari/channels", json=body) as answer:
-            await answer.read()
-        await asyncio.wait_for(begun, 5)
-        async with self._session.post(
-            f"{self._pbx.http}/ari/channels/{announcer}/play", json={"media": self._media}
-        ) as answer:
-            await answer.read()
-        return at, announcer
-
-    async def hang_up(self, announcer: str) -> None:
-        """Take the announcer out."""
-        async with self._session.delete(f"{self._pbx.http}/ari/channels/{announcer}") as answer:
-            await answer.read()
-
-    async def redirect(self, leg: str) -> float:
-        """Send the caller to the closing message; return when it was asked for."""
-        at = time.monotonic()
-        await self.action(
-            "Redirect", Channel=leg, Context="bagvagt-closing", Exten=f"p_{LANGUAGE}_closing", Priority="1"
-        )
-        return at
-
-
 @contextlib.asynccontextmanager
 async def rig(
     load_agents: int, *, before_queue: Sequence[str] = (), ear: bool = True, ready: bool = True
@@ -296,7 +115,7 @@ async def rig(
         raise SystemExit(f"not measured: {found.missing}")
     async with contextlib.AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bagvagt-bench-")))
-        service = Service(folder, POLICY)
+        service = Service(folder, SITE + PROMPTS + KEYS)
         for name in ("warning", "closing"):
             # Loud from its first sample: what a recording has of silence before it is no delay of anybody's.
             write_wav(folder / "prompts" / LANGUAGE / f"{name}.wav", tone(700, PROMPT_S))

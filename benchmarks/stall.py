@@ -24,66 +24,47 @@ import aiohttp
 import psutil
 from aiohttp import web
 
+from benchmarks.child import Child
 from benchmarks.fake_pbx import CALLS, Recording
 from benchmarks.figures import Result, arguments, machine, report
-from benchmarks.rig import Child
+from benchmarks.site import SITE
 from tests.lab.service import Service
 
 MEMORY_MIB = 64
 """The most that memory may have grown by the end of the stall: what is kept back is decisions, not events."""
 SHARE = 0.4
-POLICY = """
-    [site]
-    name = "Benchmark"
-    zone = "Europe/Copenhagen"
-    language = "da"
-    country = ""
+PAGING = """
+[sms.gateway]
+url = "http://127.0.0.1:{sms_port}/sms"
+body = '{"to": "{to}", "text": "{text}", "id": "{id}"}'
 
-    [pbx]
-    ami_port = {ami_port}
-    ami_secret_file = "ami.secret"
-    ari_url = "http://127.0.0.1:{ari_port}"
-    ari_secret_file = "ari.secret"
+# A mark counts for a call that is up, and for no other: so the answer tells who has one.
+[presses]
+late_flag_s = 0
 
-    [http]
-    port = {http_port}
-    tokens_file = "tokens.toml"
-    presses_per_minute = 10000
+[keys.rude]
+does = "flag"
+kind = "rude"
 
-    [sms.gateway]
-    url = "http://127.0.0.1:{sms_port}/sms"
-    body = '{"to": "{to}", "text": "{text}", "id": "{id}"}'
+[keys.threat]
+does = "flag"
+kind = "threat"
 
-    # A mark counts for a call that is up, and for no other: so the answer tells who has one.
-    [presses]
-    late_flag_s = 0
+[kinds.rude]
 
-    [office_hours]
-    mon = ["08:00-16:00"]
+[kinds.threat]
+latched = true
+page = "backup"
 
-    [keys.rude]
-    does = "flag"
-    kind = "rude"
+[people.anna]
+sms = "+4520304051"
 
-    [keys.threat]
-    does = "flag"
-    kind = "threat"
+[pages.backup]
+last_resort = "anna"
 
-    [kinds.rude]
-
-    [kinds.threat]
-    latched = true
-    page = "backup"
-
-    [people.anna]
-    sms = "+4520304051"
-
-    [pages.backup]
-    last_resort = "anna"
-
-    [[pages.backup.steps]]
-    people = ["anna"]
-    wait_s = 600
+[[pages.backup.steps]]
+people = ["anna"]
+wait_s = 600
 """
 
 
@@ -159,6 +140,12 @@ def in_calls(recording: Recording, number: int) -> set[str]:
     return {leg.partition("/")[2].rpartition("-")[0] for legs in both for leg in legs if "agent" in leg}
 
 
+def rounds_of(options: argparse.Namespace) -> int:
+    """Return how many rounds of the recording the run takes: ten seconds of them around the stall."""
+    calls: float = options.per_s * (options.stall_s + 10)
+    return round(calls / CALLS) + 1
+
+
 class Stall:
     """One run."""
 
@@ -199,9 +186,9 @@ class Stall:
 
     async def run(self, agents: list[str]) -> tuple[float, dict[str, Any], set[str]]:
         """Replay, stand still, and ask who has a call at the end."""
-        rounds = round(self._options.per_s * (self._options.stall_s + 10) / CALLS) + 1
+        rounds = (0, rounds_of(self._options))
         replay = asyncio.create_task(
-            self._pbx.ask(600.0, do="replay", rounds=(0, rounds), per_s=self._options.per_s, share=SHARE)
+            self._pbx.ask(600.0, do="replay", rounds=rounds, per_s=self._options.per_s, share=SHARE)
         )
         await asyncio.sleep(4)
         paged_s = await self.stand_still(agents)
@@ -218,7 +205,7 @@ async def measure(options: argparse.Namespace, folder: Path) -> list[Result]:
     agents = sorted(member.partition("/")[2] for member in ports["members"])
     gateway = Gateway()
     runner = await gateway.start()
-    service = Service(folder, POLICY)
+    service = Service(folder, SITE + PAGING)
     for agent in agents:
         service.token(agent, "agent", agent=agent)
     service.write(ami_port=ports["ami"], ari_port=ports["ari"], sms_port=gateway.port)
@@ -233,8 +220,8 @@ async def measure(options: argparse.Namespace, folder: Path) -> list[Result]:
         await service.kill()
         await runner.cleanup()
         await pbx.close()
-    rounds = round(options.per_s * (options.stall_s + 10) / CALLS) + 1
-    return judge(said, with_call, in_calls(Recording.load(), rounds - 1), seen, paged_s, options)
+    expected = in_calls(Recording.load(), rounds_of(options) - 1)
+    return judge(said, with_call, expected, seen, paged_s, options)
 
 
 def judge(

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from policies.model import AgentId, CallId, Candidate, KeyUse, LegId, LiveCall, Member, Outcome, Source, Timer
-from policies.rules import Rules
+from policies.model import AgentId, CallId, Candidate, KeyUse, LegId, LiveCall, Member, Outcome, Source, Target, Timer
+from policies.rules import Rules, Severity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +36,7 @@ class KeyPressed(Event):
         pressed_at: when it was pressed, as far as known.
         leg: the leg that it was pressed in, when known (feature code).
         calls: the agent's calls as the PBX shows them now.
-        last_call: the agent's latest call that is over, with the time it ended.
+        last_call: the call that the agent left last, as it is now if it goes on, and when it was left.
         candidates: who may be rung, for a handoff key.
     """
 
@@ -127,6 +127,21 @@ class ColleagueMissed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TakeOverAsked(Event):
+    """Somebody at the duty desk wants to come into a guarded call.
+
+    Attributes:
+        call: which.
+        by: who.
+        target: their own phone.
+    """
+
+    call: CallId
+    by: str
+    target: Target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LeaveFinished(Event):
     """The agent was taken out after a handoff, or was not."""
 
@@ -199,17 +214,19 @@ class Notified(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageOpened(Event):
-    """A person opened a page by hand: a drill, or a test of the path.
+    """A page that no key opened: a drill, a test of the path, or an alarm that a restart could not read back.
 
     Attributes:
         plan: name of the page plan.
         incident: what it is about.
-        reason: "drill" or "test".
+        reason: "drill", "test", or "call" for one that is in earnest.
+        severity: of the page.
     """
 
     plan: str
     incident: str
     reason: str
+    severity: Severity = Severity.NORMAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,6 +241,17 @@ class PageAnswered(Event):
     page: str
     by: str
     means: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelConnected(Event):
+    """A way to reach people is there, for the first time or again.
+
+    Attributes:
+        channel: "mqtt", "sms" …
+    """
+
+    channel: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,6 +274,23 @@ class PolicyLoaded(Event):
     """A version of the policy came into force; kept, so that a restart does not loosen it for calls under way."""
 
     rules: Rules
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessChanged(Event):
+    """Somebody logged in or failed to, or who may do what was changed; nothing follows but the audit line.
+
+    Attributes:
+        by: whose doing, "" where nobody has proved who they are.
+        what: "login", "login_failed", "account_changed" …
+        whom: the account, token or session's owner that it is about; never what a stranger typed.
+        address: from where.
+    """
+
+    by: str
+    what: str
+    whom: str
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

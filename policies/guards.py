@@ -132,6 +132,7 @@ class Guard:
         heard: evidence for this agent's warnings.
         warned: how many warnings were heard in all, for the brief.
         announcement: id of the running announcement.
+        prompt: what it plays; the kind, and with it the warning, may change meanwhile.
         tries: how often the running warning was tried.
         permit: id of the permit that is being carried out.
         page: id of the page that was opened for it.
@@ -156,6 +157,7 @@ class Guard:
     heard: tuple[Heard, ...] = ()
     warned: int = 0
     announcement: str = ""
+    prompt: str = ""
     tries: int = 0
     permit: str = ""
     page: str = ""

@@ -73,7 +73,6 @@ class Handoff:
         ring_s: how long each is rung.
         brief: prompt for the one who answers.
         then: what follows when nobody comes, see `HandoffRules.then`.
-        language: of the brief.
         state: see `HANDOFFS`.
     """
 
@@ -90,7 +89,6 @@ class Handoff:
     ring_s: float
     brief: str
     then: str
-    language: str
     state: HandoffState
 
     @property

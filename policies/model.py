@@ -30,6 +30,7 @@ class LiveCall:
         caller_tag: HMAC of the caller's number plus its last two digits; never the number.
         queue: the queue it came through, "" if none.
         others: further legs in the bridge (a colleague who joined).
+        goes_on: of a call that an agent has left: the caller is still there, with somebody else or waiting for one.
         joined_at: when this agent came into it, as far as known; a key that was pressed before is for another call.
     """
 
@@ -45,6 +46,7 @@ class LiveCall:
     queue: str = ""
     others: tuple[LegId, ...] = ()
     joined_at: datetime | None = None
+    goes_on: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,20 @@
 Sent, delivered and read are kept and are not enough. Rungs follow each other by policy; an empty rung is skipped at
 once; after the last round the last resort is told, and told again, until somebody answers. There is no row that ends a
 page without a person.
+
+A page keeps its plan as it stood, with the names of its rotas. Who is on call by them is looked up when a rung's time
+comes: a page that outlasts a hand-off, or a swap in the night, tells those who are on call then.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
 from policies.events import Delivery
-from policies.rules import Contact, OfficeHours, PagePlan, Severity, When
+from policies.rota import office_turns, on_call_at
+from policies.rota import turns as rota_turns
+from policies.rules import Contact, OfficeHours, PagePlan, Rules, Severity, Step
 from policies.tables import Table
 
 LAST_RESORT = -1
@@ -129,16 +135,57 @@ class Rung:
     wait_s: float
 
 
+def staffed(plan: PagePlan, at: datetime, rules: Rules, *earlier: Rules) -> PagePlan:
+    """Return the plan with whoever is on call at `at` among the people of each rung.
+
+    Args:
+        plan: whose rungs may name rotas.
+        at: when (aware).
+        rules: in force.
+        earlier: before that, newest first; for a page whose rota policy no longer has.
+    """
+    if not any(step.rotas for step in plan.steps):
+        return plan
+    versions = (rules, *earlier)
+    return replace(plan, steps=tuple(_staffed(step, at, versions) for step in plan.steps))
+
+
+def _staffed(step: Step, at: datetime, versions: tuple[Rules, ...]) -> Step:
+    on_call = (contact for name in step.rotas for contact in _contacts(name, at, versions))
+    people = {contact.name: contact for contact in (*step.people, *on_call)}
+    return replace(step, people=tuple(people.values()))
+
+
+def _contacts(rota: str, at: datetime, versions: tuple[Rules, ...]) -> Iterator[Contact]:
+    rules = next((v for v in versions if rota in v.rotas), None)
+    if rules is not None:
+        names = on_call_at(rules.rotas[rota], at, rules.office)
+        yield from (rules.people[name] for name in names if name in rules.people)
+
+
+def turns(rules: Rules, since: datetime, until: datetime) -> tuple[datetime, ...]:
+    """Return every time after `since` and before `until` at which a plan may reach other people, sorted."""
+    found = office_turns(rules.office, since, until)
+    return tuple(sorted(found.union(*(rota_turns(rota, since, until, rules.office) for rota in rules.rotas.values()))))
+
+
 def next_rung(plan: PagePlan, office: OfficeHours, at: datetime, step: int, rounds_done: int) -> Rung:
-    """Return the first rung after (`rounds_done`, `step`) that has somebody to tell at `at`; else the last resort."""
+    """Return the first rung after (`rounds_done`, `step`) that has somebody to tell at `at`; else the last resort.
+
+    Args:
+        plan: `staffed` at `at`.
+        office: decides which rungs count.
+        at: when (aware).
+        step: the rung that was told last, -1 for none.
+        rounds_done: before this round.
+    """
     is_open = office.is_open(at)
-    wanted = {When.ALWAYS, When.OFFICE if is_open else When.OUTSIDE}
     first = step + 1
     for round_ in range(rounds_done, plan.rounds):
         for index in range(first, len(plan.steps)):
             rung = plan.steps[index]
             people = tuple(p for p in rung.people if p.channels)
-            if rung.when in wanted and people:
+            if people and rung.when.covers(is_open=is_open):
                 return Rung(index, round_, people, rung.wait_s)
         first = 0
     return Rung(LAST_RESORT, plan.rounds, (plan.last_resort,), plan.last_resort_every_s)

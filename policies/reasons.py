@@ -32,12 +32,14 @@ class Reason(StrEnum):
     SAME_PRESS = "same_press"
     PBX_AWAY = "pbx_away"
     RINGING = "ringing"
+    CHIEF_RINGING = "chief_ringing"
     NOBODY_FREE = "nobody_free"
     NOBODY_ANSWERED = "nobody_answered"
     JOINED = "joined"
     LEAVING = "leaving"
     LEAVE_REFUSED = "leave_refused"
     NOT_TRANSFERABLE = "not_transferable"
+    TAKE_OVER = "take_over"
     BREAK_ON = "break_on"
     BREAK_REFUSED = "break_refused"
     BREAK_OVER = "break_over"
@@ -72,12 +74,14 @@ SENTENCES: dict[Reason, str] = {
     Reason.SAME_PRESS: "Already done.",
     Reason.PBX_AWAY: "Protection is off: the telephone system does not answer.",
     Reason.RINGING: "A colleague is being called. Stay with the caller.",
+    Reason.CHIEF_RINGING: "The chief is being called. Stay with the caller.",
     Reason.NOBODY_FREE: "Nobody is free. The call goes on as it was.",
     Reason.NOBODY_ANSWERED: "Nobody answered. The call goes on as it was.",
     Reason.JOINED: "Your colleague is in the call.",
     Reason.LEAVING: "You are leaving the call.",
     Reason.LEAVE_REFUSED: "You stay in the call: your colleague is not in it.",
     Reason.NOT_TRANSFERABLE: "A call of this kind is not handed over.",
+    Reason.TAKE_OVER: "Help is coming into your call. Stay with the caller.",
     Reason.BREAK_ON: "You are on a break.",
     Reason.BREAK_REFUSED: "The telephone system refused the pause; it is being tried again.",
     Reason.BREAK_OVER: "The break is over.",

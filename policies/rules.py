@@ -6,11 +6,13 @@ in force when the call began, and takes the stricter of each.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
-from zoneinfo import ZoneInfo
 
-from policies.model import KeyUse, Target
+from policies.hours import OfficeHours as OfficeHours  # noqa: PLC0414 -- part of the rules, and used from here
+from policies.hours import When as When  # noqa: PLC0414 -- likewise
+from policies.model import AgentId, KeyUse, Target
+from policies.rota import Rota
 
 KEEP = timedelta(hours=24)
 """How long a replaced version is remembered: no call is longer."""
@@ -68,6 +70,8 @@ class KindRules:
 
 def strictest(now: KindRules, earlier: KindRules) -> KindRules:
     """Combine two versions of a kind's rules: of everything that ends calls or shortens breaks, the stricter one."""
+    if now is earlier:
+        return now
     return replace(
         now,
         warnings=max(now.warnings, earlier.warnings),
@@ -115,14 +119,6 @@ class BreakRules:
     retry_s: float = 5.0
 
 
-class When(StrEnum):
-    """When a step of a page plan is used."""
-
-    ALWAYS = "always"
-    OFFICE = "office"
-    OUTSIDE = "outside"
-
-
 @dataclass(frozen=True, slots=True)
 class Contact:
     """A person (or a desk) who can be paged.
@@ -146,11 +142,13 @@ class Step:
         people: who.
         wait_s: how long to wait for an answer before the next rung.
         when: office hours, outside, or always.
+        rotas: and whoever is on call by these when the rung's time comes; names.
     """
 
     people: tuple[Contact, ...]
     wait_s: float
     when: When = When.ALWAYS
+    rotas: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,34 +170,16 @@ class PagePlan:
 
 
 @dataclass(frozen=True, slots=True)
-class OfficeHours:
-    """When the office is open, in its own zone. Public holidays are closed days.
-
-    Attributes:
-        zone: IANA name.
-        hours: weekday (0 = Monday) -> opening and closing times.
-        holidays: closed dates.
-    """
-
-    zone: str = "Europe/Copenhagen"
-    hours: Mapping[int, tuple[tuple[time, time], ...]] = field(default_factory=dict)
-    holidays: frozenset[date] = frozenset()
-
-    def is_open(self, at: datetime) -> bool:
-        """Tell whether the office is open at `at` (aware)."""
-        local = at.astimezone(ZoneInfo(self.zone))
-        if local.date() in self.holidays:
-            return False
-        now = local.time()
-        return any(opens <= now < closes for opens, closes in self.hours.get(local.weekday(), ()))
-
-
-@dataclass(frozen=True, slots=True)
 class Rules:
     """One version of the policy.
 
     Attributes:
         version: short hash of the file, for the audit trail.
+        language: the site's: staff are spoken to in it where nothing else says so.
+        languages: agents with a language of their own.
+        rotas: who is on call.
+        people: everybody who can be paged.
+        phones: where somebody of the duty desk is rung who takes a call over, by the name under [people].
         late_key_s: an ending key that took longer than this to arrive is not obeyed.
         late_flag_s: a flag that comes this long after the call still counts for it.
         double_press_s: two presses of a key within this time are one.
@@ -214,9 +194,18 @@ class Rules:
     pages: Mapping[str, PagePlan] = field(default_factory=dict)
     office: OfficeHours = field(default_factory=OfficeHours)
     teams: Mapping[str, str] = field(default_factory=dict)
+    language: str = "en"
+    languages: Mapping[str, str] = field(default_factory=dict)
+    rotas: Mapping[str, Rota] = field(default_factory=dict)
+    people: Mapping[str, Contact] = field(default_factory=dict)
+    phones: Mapping[str, Target] = field(default_factory=dict)
     late_key_s: float = 5.0
     late_flag_s: float = 120.0
     double_press_s: float = 1.0
+
+    def language_of(self, agent: AgentId | None) -> str:
+        """Return in which language somebody of the staff is spoken to; None for one who is no agent."""
+        return self.languages.get(agent, self.language) if agent is not None else self.language
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,21 @@
 
 import asyncio
 import os
-from datetime import datetime
+from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 
 from policies.rules import Policy
 from telephony.errors import BagvagtError, ConfigError, Mistake
 from telephony.logs import log_json, log_warnings
+
+if TYPE_CHECKING:
+    from adapters.calendars.calendars import Calendars
+    from telephony.settings import Settings
 
 app = typer.Typer(
     name="bagvagt",
@@ -22,9 +27,12 @@ app = typer.Typer(
 )
 prompts_app = typer.Typer(help="What callers hear.", no_args_is_help=True)
 audit_app = typer.Typer(help="The audit trail.", no_args_is_help=True)
+account_app = typer.Typer(help="Who may log in to the panel.", no_args_is_help=True)
+app.add_typer(account_app, name="account")
 app.add_typer(prompts_app, name="prompts")
 app.add_typer(audit_app, name="audit")
 
+T = TypeVar("T")
 out = typer.echo
 err = partial(typer.echo, err=True)
 
@@ -55,14 +63,15 @@ def run(file: File, log_level: Annotated[str, typer.Option(help="DEBUG, INFO or 
 
 async def _serve(file: Path) -> None:
     from adapters import from_settings as built
-    from adapters.asterisk.from_settings import asterisk_pbx
+    from adapters.asterisk.from_settings import asterisk_pbx, check_asterisk
+    from adapters.calendars.calendars import Calendars
     from adapters.clock import SystemClock
-    from adapters.http.access import Access
-    from adapters.http.doors import Doors
-    from adapters.http.server import HttpConfig, HttpServer, make_app
     from adapters.metrics import Metrics
-    from adapters.mqtt import MqttChannel
-    from adapters.pager import ChannelPager
+    from adapters.paging.mqtt import MqttChannel
+    from adapters.paging.pager import ChannelPager
+    from adapters.panel.from_settings import Running, Web
+    from adapters.panel.identity import may_still
+    from adapters.panel.streams import Hub
     from adapters.privacy import CallerTag, read_or_make_key
     from adapters.simulator.pbx import SimulatedPbx
     from adapters.simulator.timing import LoopTime
@@ -75,11 +84,11 @@ async def _serve(file: Path) -> None:
     from telephony.watchdog import Health, LoopLag
 
     settings = load(file, built.prompts_missing)
-    clock, metrics, lag = SystemClock(), Metrics(), LoopLag()
+    clock, metrics, lag, hub = SystemClock(), Metrics(), LoopLag(), Hub(may_still)
+    calendars = Calendars(settings, clock)
     prompts, channels = built.prompt_library(settings), built.channels(settings, clock)
-    store = settings.path(settings.store.path)
-    caller_tag = CallerTag(read_or_make_key(store.with_suffix(".key")))
-    access = Access(built.tokens(settings), settings.http.action_url_from, settings.http.presses_per_minute)
+    site_key = read_or_make_key(settings.path(settings.store.path).with_suffix(".key"))
+    is_asterisk = settings.pbx.kind == "asterisk"
     async with open_journal(built.store_url(settings)) as journal:
         health = Health(
             clock,
@@ -88,38 +97,61 @@ async def _serve(file: Path) -> None:
             lambda: str(journal.head),
         )
         pbx = (
-            asterisk_pbx(settings, clock, prompts, caller_tag)
-            if settings.pbx.kind == "asterisk"
+            asterisk_pbx(settings, clock, prompts, CallerTag(site_key))
+            if is_asterisk
             else SimulatedPbx(SimWorld(LoopTime()), clock)
         )
         engine = health.engine = Engine(
-            policy=Policy(resolve(settings)),
+            policy=Policy(calendars.into(resolve(settings))),
             pbx=pbx,
             pager=ChannelPager(channels, clock),
             journal=journal,
             clock=clock,
-            listeners=(metrics, health),
+            listeners=(metrics, health, hub),
             measure=metrics.took,
+            glimpsed=hub.glimpsed,
         )
         metrics.watch(loop_lag_s=lambda: lag.worst_s, unsaved=lambda: engine.saving.unsaved)
-        doors = Doors(engine, access, prompts, metrics, health.read)
-        server = HttpServer(HttpConfig(settings.http.host, settings.http.port), make_app(doors))
+        web = Web(
+            settings,
+            Running(
+                engine,
+                pbx,
+                clock,
+                journal,
+                hub,
+                health.read,
+                metrics,
+                prompts,
+                site_key,
+                check_pbx=partial(check_asterisk, settings) if is_asterisk else None,
+                say=_say_link,
+            ),
+        )
         mqtt = channels.get("mqtt")
         service = Service(
             engine,
             health,
             lag,
-            server,
+            web.server,
             settings,
             ask_store=journal.ping,
             prompts_missing=built.prompts_missing,
-            reloaded=lambda new: access.replace(
-                built.tokens(new), new.http.action_url_from, new.http.presses_per_minute
-            ),
+            reloaded=web.loaded,
+            refused=web.refused,
+            calendars=calendars,
+            gaps_seen=metrics.gaps,
             publish_head=mqtt.publish_head if isinstance(mqtt, MqttChannel) else None,
             head=lambda: str(journal.head),
         )
         await service.run()
+
+
+def _say_link(link: str) -> None:
+    """Say the first admin's one-time link where whoever starts the service sees it; the journal of systemd keeps it."""
+    import structlog
+
+    structlog.get_logger().warning("first_admin", open=link, note="valid once, for 24 hours")
 
 
 @app.command()
@@ -146,11 +178,17 @@ def demo(
 
 @app.command()
 def check(file: File) -> None:
-    """Say everything that is wrong with a policy file: line, key, remedy."""
+    """Say everything that is wrong with a policy file: line, key, remedy; and who will be missing on call."""
     from adapters.from_settings import prompts_missing
+    from telephony.gaps import doubts
     from telephony.settings import check as look
+    from telephony.settings import load, rules
 
-    found = look(file, prompts_missing)
+    found = list(look(file, prompts_missing))
+    if not any(m.severity == "error" for m in found):
+        settings = load(file, prompts_missing)
+        calendars = _calendars(settings)
+        found += [*calendars.doubts(), *doubts(settings, calendars.into(rules(settings)), datetime.now(UTC))]
     for mistake in found:
         (err if mistake.severity == "error" else out)(_mistake(file, mistake))
     errors = sum(m.severity == "error" for m in found)
@@ -175,16 +213,57 @@ def explain(
     from telephony.explain import explain as tell
     from telephony.settings import load
 
-    try:
-        when = datetime.fromisoformat(at) if at else datetime.now().astimezone()
-    except ValueError:
-        raise typer.BadParameter(f"{at!r} is not a time; write it as 2027-03-28T02:30", param_hint="--at") from None
+    when = _time(at)
     try:
         settings = load(config, prompts_missing)
-        told = tell(settings, agent, kind, key, when, warned=warned, since_warning_s=since)
+        into = _calendars(settings, read_at=when).into
+        told = tell(settings, agent, kind, key, when, warned=warned, since_warning_s=since, into=into)
     except BagvagtError as error:
         _give_up(error)
     out("\n".join(told.lines()))
+
+
+@app.command()
+def who(
+    config: Config,
+    at: Annotated[str, typer.Option(help="Local time, as 2027-03-28T02:30; now when left out.")] = "",
+    plan: Annotated[str, typer.Option(help="Only this plan of [pages].")] = "",
+    days: Annotated[int, typer.Option(min=1, max=366, help="How far ahead to look for changes and gaps.")] = 30,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
+    """Say who would be reached: on which rung, how, when; and who is on call next."""
+    from telephony.settings import load, rules
+    from telephony.who import who as tell
+
+    when = _time(at)
+    try:
+        settings = load(config)
+        told = tell(_calendars(settings, read_at=when).into(rules(settings)), when, plan=plan, days=days)
+    except BagvagtError as error:
+        _give_up(error)
+    out(told.json() if as_json else "\n".join(told.lines()))
+
+
+def _time(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text) if text else datetime.now().astimezone()
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a time; write it as 2027-03-28T02:30", param_hint="--at") from None
+
+
+def _calendars(settings: "Settings", *, read_at: datetime | None = None) -> "Calendars":
+    """Return the rotas' calendars, for a command that only looks: as they are now, else the last good copies."""
+    from zoneinfo import ZoneInfo
+
+    from adapters.calendars.calendars import Calendars
+    from adapters.clock import SystemClock
+
+    found = Calendars(settings, SystemClock(), keeps=False)
+    asyncio.run(found.refresh())
+    if read_at is not None:
+        found.read(read_at if read_at.tzinfo else read_at.replace(tzinfo=ZoneInfo(settings.site.zone)))
+    return found
 
 
 # The PBX.
@@ -331,6 +410,57 @@ def audit_verify(
         err(f"BROKEN at line {verified.first_bad}: {verified.why}")
         raise typer.Exit(1)
     out(f"{verified.count} lines, unbroken. Head {verified.head}")
+
+
+# Accounts.
+
+Name = Annotated[str, typer.Argument(help="Name of the account.")]
+
+
+@account_app.command("add")
+def add_account(
+    name: Name,
+    config: Config,
+    role: Annotated[list[str], typer.Option(help="agent, backup, chief, admin or auditor; may be given again.")],
+    agent: Annotated[str, typer.Option(help="Whose calls are theirs: the agent's id on the PBX.")] = "",
+    person: Annotated[str, typer.Option(help="Their name under [people].")] = "",
+) -> None:
+    """Add an account; prints the one-time link with which its password is set."""
+    out(_account(config, lambda do, store, panel: do.add(store, panel, name, role, agent=agent, person=person)))
+
+
+@account_app.command("invite")
+def invite_account(name: Name, config: Config) -> None:
+    """Print a one-time link with which an account sets another password."""
+    out(_account(config, lambda do, store, panel: do.invited(store, panel, name)))
+
+
+@account_app.command("disable")
+def disable_account(
+    name: Name, config: Config, *, undo: Annotated[bool, typer.Option("--undo", help="Let it log in again.")] = False
+) -> None:
+    """Let an account log in no more. A running service takes it in when it is reloaded."""
+    _account(config, lambda do, store, _panel: do.disable(store, name, disabled=not undo))
+
+
+@account_app.command("list")
+def list_accounts(config: Config) -> None:
+    """Print every account, with its roles."""
+    for account in _account(config, lambda do, store, _panel: do.listed(store)):
+        out(f"{account.name}: {', '.join(sorted(account.roles))}{' (disabled)' if account.disabled else ''}")
+
+
+def _account(config: Path, do: Callable[[Any, str, str], T]) -> T:
+    from adapters.accounts import command
+    from adapters.accounts.from_settings import address_of
+    from adapters.from_settings import store_url
+    from telephony.settings import load
+
+    try:
+        settings = load(config)
+        return do(command, store_url(settings), address_of(settings))
+    except BagvagtError as error:
+        _give_up(error)
 
 
 @app.command("token")

@@ -25,11 +25,11 @@ from policies.decide import decide
 from policies.guards import CallState
 from policies.model import AgentId, KeyUse, LegId, Outcome, Source, Timer
 from policies.reasons import Reason
-from policies.rules import Policy, Rules
+from policies.rules import Policy, Rules, Severity
 from policies.state import Decision, State
 from policies.tables import IllegalTransitionError
 from telephony.carry_out import ALARMS, CarryOut, can_not_wait, is_still_wanted
-from telephony.ports import Clock, CodePressed, Entry, Journal, Listener, LostRelease, Pager, Pbx, Seen
+from telephony.ports import Clock, CodePressed, Entry, Journal, Listener, LostRelease, Pager, Pbx, Seen, Unreadable
 from telephony.saving import Saving
 
 _log = structlog.get_logger()
@@ -45,12 +45,14 @@ class Engine:
     Attributes:
         state: as of the last decision.
         policy: in force.
+        unreadable: what the latest start could not read back.
         ready: set once the journal has been read back.
         saving: the way into the journal, and how it does.
 
     Args:
         listeners: told of each decision.
         measure: called with `decide` or `commit`, and seconds.
+        glimpsed: called with what happens to a call that nobody guards, which the engine itself lets go.
         store_patience_s: how long an alarm waits for its commit.
     """
 
@@ -64,6 +66,7 @@ class Engine:
         clock: Clock,
         listeners: Sequence[Listener] = (),
         measure: Callable[[str, float], None] = lambda _what, _s: None,
+        glimpsed: Callable[[ev.CallChanged | ev.CallEnded], None] = lambda _seen: None,
         store_patience_s: float = STORE_PATIENCE_S,
     ) -> None:
         self.state = State()
@@ -75,6 +78,7 @@ class Engine:
         self._clock = clock
         self._listeners = listeners
         self._measure = measure
+        self._glimpsed = glimpsed
         self._patience_s = store_patience_s
         self.saving = Saving(journal, measure)
         self._carry_out = CarryOut(pbx, pager, self._still_permitted, self.stamp)
@@ -82,6 +86,7 @@ class Engine:
         self._waiting: dict[str, ev.KeyPressed] = {}
         self._answers: dict[str, asyncio.Future[act.Tell]] = {}
         self._after_connect: list[ev.Event] = []
+        self.unreadable: tuple[Unreadable, ...] = ()
         self._stalled = False
         self._fired: set[Timer] = set()
         self._timers_changed = asyncio.Event()
@@ -90,13 +95,14 @@ class Engine:
     async def run(self) -> None:
         """Read the journal back, then follow events until cancelled."""
         recovered = await self._journal.recover()
-        self.state = recovered.state
+        self.state, self.unreadable = recovered.state, recovered.unreadable
         now = self.policy.now
         self.policy = Policy.after_restart(now, recovered.policies, self._clock.now())
         if not recovered.policies or recovered.policies[-1][1].version != now.version:
             self._inbox.put_nowait(ev.PolicyLoaded(**self.stamp(), rules=now))
         async with asyncio.TaskGroup() as self._tasks:
             self._recover(recovered.open_actions)
+            self._say_unreadable()
             self._tasks.create_task(self.saving.run(), name="journal")
             self._tasks.create_task(self._keep("pager", self._pager.run), name="pager")
             self._tasks.create_task(self._keep("pbx", self._pbx.run), name="pbx")
@@ -119,6 +125,7 @@ class Engine:
         if isinstance(seen, ev.CallChanged | ev.CallEnded):
             call = seen.call.id if isinstance(seen, ev.CallChanged) else seen.call
             if call not in self.state.guards and not any(call in _calls_of(k) for k in self._waiting.values()):
+                self._glimpsed(seen)
                 return
         self._inbox.put_nowait(seen)
 
@@ -329,6 +336,24 @@ class Engine:
             else:
                 self._after_connect.append(self._carry_out.unknown(action))
 
+    def _say_unreadable(self) -> None:
+        """What could not be read back is said aloud; an alarm among it is opened anew, since nobody has answered it."""
+        for row in self.unreadable:
+            _log.critical("journal_row_unreadable", what=row.what, id=row.id, incident=row.incident, why=row.why)
+            if row.what == "page" and (plan := _plan_for(row, self.policy.now)):
+                self._inbox.put_nowait(
+                    ev.PageOpened(
+                        **self.stamp(), plan=plan, incident=row.incident, reason="call", severity=Severity.ACUTE
+                    )
+                )
+
+
+def _plan_for(page: Unreadable, rules: Rules) -> str:
+    """Return the plan by which a page is opened anew: its own, which its id ends with, else that of an acute kind."""
+    own = [plan for plan in rules.pages if page.id.endswith(f"-{plan}")]
+    acute = [kind.page for kind in rules.kinds.values() if kind.latched and kind.page]
+    return (*own, *acute, "")[0]
+
 
 def _calls_of(key: ev.KeyPressed) -> set[str]:
     last = (key.last_call[0].id,) if key.last_call else ()
@@ -366,7 +391,7 @@ def _entry(event: ev.Event, decision: Decision) -> Entry:
 def _concerns_people(entry: Entry) -> bool:
     return bool(
         entry.changed or entry.dropped or entry.actions or entry.done or entry.timers or entry.told
-    ) or isinstance(entry.event, ev.PbxConnected | ev.PbxLost | ev.PolicyLoaded)
+    ) or isinstance(entry.event, ev.PbxConnected | ev.PbxLost | ev.PolicyLoaded | ev.AccessChanged)
 
 
 def _wants_tone(tell: act.Tell, event: ev.Event) -> bool:

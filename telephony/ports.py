@@ -92,7 +92,7 @@ class Pbx(Protocol):
         ...
 
     def last_call_of(self, agent: AgentId) -> tuple[LiveCall, datetime] | None:
-        """Return the call that the agent left last, and when."""
+        """Return the call that the agent left last, and when; as it is now, where it goes on with somebody else."""
         ...
 
     def candidates(self) -> tuple[Candidate, ...]:
@@ -162,19 +162,6 @@ class Pager(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Intent:
-    """An action that was journaled.
-
-    Attributes:
-        action: what.
-        at: when it was decided.
-    """
-
-    action: Action
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class Entry:
     """One transaction of the journal: all of it, or none.
 
@@ -222,11 +209,30 @@ class Recovered:
         state: entities that are not over.
         open_actions: actions without an outcome, oldest first.
         policies: (loaded at, version) of the policies that calls under way may have begun with, oldest first.
+        unreadable: what stands in the store and could not be read.
     """
 
     state: State
     open_actions: tuple[Action | LostRelease, ...]
     policies: tuple[tuple[datetime, Rules], ...] = ()
+    unreadable: tuple["Unreadable", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A row that could not be read back; it stays in the store.
+
+    Attributes:
+        what: "call", "handoff", "break", "page", or the action's or the policy's kind.
+        id: its id, "" where it has none.
+        incident: what it is about, "" when nobody knows.
+        why: what is wrong with it.
+    """
+
+    what: str
+    id: str
+    incident: str
+    why: str
 
 
 class Journal(Protocol):

@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from watchfiles import awatch
 
@@ -25,6 +26,13 @@ NEEDS_RESTART: tuple[tuple[str, ...], ...] = (
     ("sms",),
     ("http", "host"),
     ("http", "port"),
+    ("http", "tls_host"),
+    ("http", "tls_port"),
+    ("http", "certificate_file"),
+    ("http", "key_file"),
+    ("panel", "oidc"),
+    ("panel", "auditor_sees_names"),
+    ("prompts", "folder"),
 )
 
 
@@ -127,14 +135,14 @@ class PolicyFile:
     def _kept(self, new: Settings) -> Settings:
         """Return the new settings with what needs a restart as it was, and a warning for each such change."""
         warnings = []
-        update: dict[str, object] = {}
+        update: dict[str, Any] = {}
         for path in NEEDS_RESTART:
             if _value(self._running, path) != _value(new, path):
                 warnings.append(_warning(new, ".".join(path), "needs a restart; the old value stays until then"))
-                update[path[0]] = getattr(self._running, path[0])
-        if "http" in update:
-            listens = {"host": self._running.http.host, "port": self._running.http.port}
-            update["http"] = new.http.model_copy(update=listens)
+                section, *field = path
+                kept = {name: _value(self._running, path) for name in field}
+                before = update.get(section, getattr(new, section))
+                update[section] = before.model_copy(update=kept) if kept else getattr(self._running, section)
         for name, key in new.keys.items():
             before = self._inforce.keys.get(name)
             if (key.code, key.speed_dial) != ((before.code, before.speed_dial) if before else ("", "")):

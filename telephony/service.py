@@ -3,6 +3,8 @@
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Protocol
 
 import structlog
@@ -11,13 +13,16 @@ from policies.rules import Rules
 from telephony import watchdog
 from telephony.engine import Engine
 from telephony.errors import ConfigError
+from telephony.gaps import doubts
 from telephony.reload import PolicyFile
 from telephony.settings import PromptsMissing, Settings
+from telephony.settings import rules as resolve
 from telephony.watchdog import Health, LoopLag, Watchdog
 
 _log = structlog.get_logger()
 
 HEAD_EVERY_S = 60.0
+GAPS_EVERY_S = 86_400.0
 STATUS_EVERY_S = 10.0
 
 
@@ -33,6 +38,26 @@ class Server(Protocol):
         ...
 
 
+class Calendars(Protocol):
+    """The calendars that rotas name: kept up to date, and put into the rules."""
+
+    def follow(self, settings: Settings) -> None:
+        """Take another version of the policy."""
+        ...
+
+    def into(self, rules: Rules) -> Rules:
+        """Return the rules with the calendars' shifts in them."""
+        ...
+
+    def request(self) -> None:
+        """Look at the calendars now."""
+        ...
+
+    async def run(self, changed: Callable[[], None]) -> None:
+        """Look now and then, until cancelled; `changed` is called when shifts have changed."""
+        ...
+
+
 class Service:
     """Runs until a signal says stop.
 
@@ -45,6 +70,9 @@ class Service:
         ask_store: for the watchdog.
         prompts_missing: for a reload.
         reloaded: told of a reloaded policy, for what stands outside the rules.
+        refused: told of a changed policy that was not taken.
+        calendars: of the rotas.
+        gaps_seen: told how many gaps there are in who is on call, once a day and after each reload.
         publish_head: where the audit chain's head goes, so that a rewrite shows; None for the log alone.
         head: the audit chain's head.
     """
@@ -60,6 +88,9 @@ class Service:
         ask_store: Callable[[], Awaitable[object]],
         prompts_missing: PromptsMissing,
         reloaded: Callable[[Settings], None],
+        refused: Callable[[ConfigError], None] = lambda _error: None,
+        calendars: Calendars,
+        gaps_seen: Callable[[int], None],
         publish_head: Callable[[str], Awaitable[None]] | None,
         head: Callable[[], str],
     ) -> None:
@@ -70,6 +101,10 @@ class Service:
         self._settings = settings
         self._ask_store = ask_store
         self._reloaded = reloaded
+        self._refused = refused
+        self._calendars = calendars
+        self._gaps_seen = gaps_seen
+        self._look_for_gaps = asyncio.Event()
         self._publish_head = publish_head
         self._head = head
         self._policy_file = PolicyFile(settings, self._on_loaded, self._on_refused, prompts_missing=prompts_missing)
@@ -80,7 +115,7 @@ class Service:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        loop.add_signal_handler(signal.SIGHUP, self._policy_file.request)
+        loop.add_signal_handler(signal.SIGHUP, self._asked)
         self._say_doubts(self._settings)
         dog = Watchdog(self._ask_store, self._lag, self._health.line)
         feed_every_s = (watchdog.watchdog_s() or STATUS_EVERY_S * 3) / 3
@@ -91,6 +126,8 @@ class Service:
                 tasks.create_task(self._policy_file.run(), name="policy-file"),
                 tasks.create_task(dog.run(feed_every_s), name="watchdog"),
                 tasks.create_task(self._publish_heads(), name="audit-head"),
+                tasks.create_task(self._calendars.run(self._calendars_changed), name="calendars"),
+                tasks.create_task(self._say_gaps(), name="on-call-gaps"),
             ]
             await self._engine.ready.wait()
             await self._server.start()
@@ -106,7 +143,10 @@ class Service:
 
     def _on_loaded(self, settings: Settings, rules: Rules) -> None:
         watchdog.reloading()
-        self._engine.reload(rules)
+        self._settings = settings
+        self._calendars.follow(settings)
+        self._engine.reload(self._calendars.into(rules))
+        self._look_for_gaps.set()
         self._reloaded(settings)
         self._say_doubts(settings)
         _log.info("policy_loaded", file=str(settings.origin.file), version=rules.version)
@@ -118,10 +158,32 @@ class Service:
                 continue
             place = f"{error.file}:{mistake.line}" if mistake.line else error.file
             _log.error("policy_refused", place=place, key=mistake.key, what=mistake.message, remedy=mistake.remedy)
+        self._refused(error)
 
     def _say_doubts(self, settings: Settings) -> None:
         for doubt in settings.origin.warnings:
             _log.warning("policy_doubtful", key=doubt.key, line=doubt.line, what=doubt.message, remedy=doubt.remedy)
+
+    def _asked(self) -> None:
+        self._policy_file.request()
+        self._calendars.request()
+
+    def _calendars_changed(self) -> None:
+        self._engine.reload(self._calendars.into(resolve(self._settings)))
+        self._look_for_gaps.set()
+
+    async def _say_gaps(self) -> None:
+        """Say long before the night in which nobody would be reached."""
+        await self._engine.ready.wait()
+        while True:
+            self._look_for_gaps.clear()
+            found = await asyncio.to_thread(doubts, self._settings, self._engine.policy.now, datetime.now(UTC))
+            self._gaps_seen(len(found))
+            for gap in found:
+                _log.warning("on_call_gap", key=gap.key, line=gap.line, what=gap.message, remedy=gap.remedy)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(GAPS_EVERY_S):
+                    await self._look_for_gaps.wait()
 
     async def _publish_heads(self) -> None:
         said = ""

@@ -166,11 +166,13 @@ class Health:
     """Whether protection is on, and what stands in its way. A `Listener`.
 
     Args:
-        engine: whose health; may be set after the engine was made.
         clock: the time.
         lag: the loop's lag.
         channels: the pager's channels, and whether each is connected as far as it knows.
         audit_head: end of the audit chain, COUNT:HASH.
+
+    Attributes:
+        engine: whose health; set once the engine, which has this as a listener, was made.
     """
 
     def __init__(
@@ -215,7 +217,7 @@ class Health:
             "ok": not why,
             "why": why,
             "pbx": {"connected": state.connected, "epoch": state.epoch, "since": self._since.isoformat()},
-            "journal": {"ok": journal_ok, "unsaved": saving.unsaved},
+            "journal": {"ok": journal_ok, "unsaved": saving.unsaved, "unreadable": len(engine.unreadable)},
             "pager": {"channels": channels},
             "loop_lag_ms": round(self._lag.worst_s * 1000, 1),
             "policy": {

@@ -46,17 +46,6 @@ async def asterisk(asterisk_lab: MakeAsterisk) -> Asterisk:
     return await asterisk_lab()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Gives what listens to a real PBX two more tries, each shown in the summary.
-
-    A PBX that shares two cores with other work sends late or not at all, and says that it did: that is measured, and
-    not what these tests are about. A promise that is broken fails every time.
-    """
-    for item in items:
-        if item.get_closest_marker("asterisk") or "[asterisk" in item.name or "/demo/" in item.nodeid:
-            item.add_marker(pytest.mark.flaky(reruns=2))
-
-
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Says once and loudly why the tests on a real PBX were left out."""
     found = rootfs.find.cache_info().currsize and rootfs.find()

@@ -100,6 +100,7 @@ class AmiClient:
             the epoch and another try follows.
         on_lost: called with the epoch and the reason when an epoch ends (not when `run` is cancelled).
         on_refused: called each time that the PBX refuses the log-in.
+        on_pong: called with a Ping's reply and the seconds that it took.
         events: the event mask of the log-in. Fewer classes beat faster parsing: this one is a third of `on`.
         timing: all waits.
         sleep: how to wait between tries.
@@ -120,6 +121,7 @@ class AmiClient:
         on_connected: Callable[[Epoch], Awaitable[None]] | None = None,
         on_lost: Callable[[Epoch, PbxError], None] | None = None,
         on_refused: Callable[[PbxRejectedError], None] | None = None,
+        on_pong: Callable[[Message, float], None] | None = None,
         wanted: Iterable[str] | None = None,
         events: str = "call,agent,user,dtmf",
         timing: AmiTiming | None = None,
@@ -137,6 +139,7 @@ class AmiClient:
         self._on_connected = on_connected
         self._on_lost = on_lost
         self._on_refused = on_refused
+        self._on_pong = on_pong
         self._wanted = None if wanted is None else frozenset(wanted)
         self._timing = timing or AmiTiming()
         self._sleep = sleep
@@ -199,6 +202,14 @@ class AmiClient:
         timeout_s = self._timing.action_s if timeout_s is None else timeout_s
         return await connection.ask(action, fields, timeout_s=timeout_s, is_list=True)
 
+    async def ping(self) -> None:
+        """Ping once, apart from those that keep the connection.
+
+        Raises:
+            PbxError: there was no pong.
+        """
+        await self._ping(self._connected("Ping"))
+
     def _connected(self, action: str) -> AmiConnection:
         if self._connection is None:
             raise PbxUnreachableError(action, "not connected")
@@ -260,7 +271,13 @@ class AmiClient:
         while True:
             await asyncio.sleep(self._timing.ping_every_s)
             try:
-                await connection.ask("Ping", {}, timeout_s=self._timing.ping_reply_s)
+                await self._ping(connection)
             except PbxError as error:
                 connection.drop(error)
                 return
+
+    async def _ping(self, connection: AmiConnection) -> None:
+        began = asyncio.get_running_loop().time()
+        reply, _ = await connection.ask("Ping", {}, timeout_s=self._timing.ping_reply_s)
+        if self._on_pong is not None:
+            self._on_pong(reply, asyncio.get_running_loop().time() - began)

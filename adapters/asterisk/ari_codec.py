@@ -79,10 +79,21 @@ class Statistics(msgspec.Struct, frozen=True):
 
 
 class Bridge(msgspec.Struct, frozen=True):
-    """A bridge and the ids of the legs in it."""
+    """A bridge.
+
+    Attributes:
+        id: its id.
+        channels: the ids of the legs in it.
+        technology: how it connects them; only `softmix` lets three legs hear each other.
+    """
 
     id: str
     channels: tuple[str, ...] = ()
+    technology: str = ""
+
+    def mixes(self, *legs: str) -> bool:
+        """Tell whether all of these hear each other in it."""
+        return self.technology == "softmix" and set(legs) <= set(self.channels)
 
 
 _events = msgspec.json.Decoder(AriEvent)

@@ -2,11 +2,12 @@
 
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime
 
 from adapters.asterisk.ami_codec import Message
 from adapters.asterisk.legs import Bridge, Leg, LegNews, Picture, Role
-from adapters.asterisk.queues import AgentRecord, Roster
+from adapters.asterisk.queues import Agent, AgentRecord, Roster
 from policies.events import CallChanged
 from policies.model import CallId, LegId, LiveCall
 from telephony.ports import Seen
@@ -72,6 +73,17 @@ class Calls(Picture):
             number = message.get("CallerIDNum")
             if not leg.tag and number and number != "<unknown>":
                 leg.tag = self._caller_tag(number)
+
+    def _stood(self, agent: Agent[Leg], at: datetime) -> None:
+        """Take in that an agent's calls, as they are now, stood at `at` already.
+
+        The PBX's events come in order, and may come late: a key that is told after a join was pressed after it,
+        whenever the join was seen.
+        """
+        for leg in agent.legs:
+            for other in leg.bridge.legs if leg.bridge is not None else ():
+                if other.call is not None and (other.call.joined_at or other.call.began_at) > at:
+                    other.call = replace(other.call, joined_at=at)
 
     def _leave(self, leg: Leg) -> None:
         bridge = leg.bridge

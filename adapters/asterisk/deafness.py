@@ -11,7 +11,9 @@ from typing import Final
 
 from adapters.asterisk.announcers import Announcers
 from adapters.asterisk.ari_codec import AriEvent, Statistics
+from adapters.asterisk.legs import LegNews
 from adapters.asterisk.procedures import EVENT_S, Desk, announcer_leg, first_of, log
+from adapters.asterisk.snippets import AGAIN, BRIEF
 from policies.model import LegId
 from telephony.errors import LegGoneError, PbxError
 
@@ -80,13 +82,19 @@ async def is_deaf(desk: Desk, leg: LegId, *ends: "asyncio.Future[AriEvent]") -> 
     return was_sent(before, after, 0.0)[0] <= DEAF_PACKETS
 
 
-async def cure(desk: Desk, announcers: Announcers, leg: LegId) -> None:
+async def cure(desk: Desk, announcers: Announcers, caller: LegId, leg: LegId) -> None:
     """Let the announcer go, whisper silence to the leg while the two are alone, and let the next prompt join anew.
 
     Seen on 22.10: to whisper while the bridge mixes changes nothing, nor does to join anew without it.
+
+    Args:
+        desk: the connections.
+        announcers: the voices.
+        caller: whose call it is.
+        leg: the one that is sent nothing: the caller's, or the agent's.
     """
-    log.warning("caller_deaf", leg=leg)
-    if announcers.drop(leg):
+    log.warning("leg_deaf", leg=leg, is_caller=leg == caller)
+    if announcers.drop(caller):
         await asyncio.sleep(_APART_S)
     await _whisper_silence(desk, leg)
 
@@ -105,8 +113,42 @@ async def _whisper_silence(desk: Desk, leg: LegId) -> None:
         await desk.ari.ask("DELETE", f"channels/{snoop}")
 
 
-async def cure_after_join(desk: Desk, announcers: Announcers, leg: LegId) -> None:
-    """A colleague has come, and the bridge mixes now: see that the caller's leg is sent something."""
-    if await is_deaf(desk, leg):
-        await cure(desk, announcers, leg)
-        log.warning("caller_after_cure", leg=leg, is_deaf=await is_deaf(desk, leg))
+async def cure_after_join(desk: Desk, announcers: Announcers, caller: LegId, colleague: LegId) -> None:
+    """A colleague has come, and the bridge mixes now: see that caller and agent are sent something.
+
+    What cures with two does not with three. A bridge that goes back to two, and mixes anew, does (all of the legs that
+    were made deaf on purpose, 22.10): so the colleague, whom nobody but we have brought, steps aside for half a second.
+    """
+    for _ in range(CURES):
+        deaf = await _deaf_beside(desk, caller, colleague)
+        if deaf is None:
+            return
+        log.warning("leg_deaf", leg=deaf, is_caller=deaf == caller)
+        announcers.drop(caller)
+        if not await _steps_aside(desk, caller, colleague):
+            return
+    log.warning("deaf_after_cure", leg=await _deaf_beside(desk, caller, colleague))
+
+
+async def _deaf_beside(desk: Desk, caller: LegId, colleague: LegId) -> LegId | None:
+    """Return who in the call is sent nothing: the caller, or the agent unless it holds the others."""
+    bridge = desk.tracker.bridge_of(caller) or ""
+    agents = () if desk.tracker.is_held(bridge) else desk.tracker.people_in(bridge)
+    legs = [caller, *(leg for leg in agents if leg not in (caller, colleague))]
+    found = await asyncio.gather(*(is_deaf(desk, leg) for leg in legs))
+    return next((leg for leg, deaf in zip(legs, found, strict=True) if deaf), None)
+
+
+async def _steps_aside(desk: Desk, caller: LegId, colleague: LegId) -> bool:
+    """Take the colleague out and in again; not where the caller would be left alone. Return whether it was done."""
+    legs = await desk.legs_on_pbx(desk.tracker.bridge_of(caller) or "none")
+    agents = {leg for leg in legs - {caller, colleague} if not leg.startswith("bagvagt-say-")}
+    if not (agents and {caller, colleague} <= legs and await desk.has_extension(BRIEF, AGAIN)):
+        return False
+    with desk.news_of(colleague) as news:
+        await desk.ami.send("Redirect", Channel=colleague, Context=BRIEF, Exten=AGAIN, Priority=1)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(EVENT_S):
+                while (await news.get())[1] not in (LegNews.ENTERED, LegNews.GONE, LegNews.LOST):
+                    continue
+    return True

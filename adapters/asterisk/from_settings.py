@@ -86,7 +86,9 @@ def _media(settings: Settings) -> Media:
 
 def _agents(settings: Settings) -> list[AgentRecord]:
     return [
-        AgentRecord(AgentId(name), agent.interface, team=agent.team, name=agent.name or name)
+        AgentRecord(
+            AgentId(name), agent.interface, team=agent.team, name=agent.name or name, language=agent.language or ""
+        )
         for name, agent in settings.agents.items()
         if agent.interface
     ]

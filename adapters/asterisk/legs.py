@@ -122,9 +122,11 @@ class Picture:
         )
 
     def last_call_of(self, agent: AgentId) -> tuple[LiveCall, datetime] | None:
-        """Return the call that the agent left last, as it was then, and when."""
+        """Return the call that the agent left last, and when; as it is now, where it goes on."""
         found = self._roster.agents.get(agent)
-        return found.last if found is not None else None
+        last = found.last if found is not None else None
+        now = self.call(last[0].id) if last is not None else None
+        return (replace(now, goes_on=True), last[1]) if last is not None and now is not None else last
 
     def candidates(self) -> tuple[Candidate, ...]:
         """Return every agent, with the time since which it is free."""
@@ -164,6 +166,11 @@ class Picture:
         """Return the name of a leg's channel, None when the leg is not there."""
         leg = self._legs.get(leg_id)
         return leg.name if leg is not None else None
+
+    def language_of(self, leg_id: LegId) -> str:
+        """Return the language of a leg's channel, "" when the leg is not there."""
+        leg = self._legs.get(leg_id)
+        return leg.language if leg is not None else ""
 
     def agent_of(self, leg_id: LegId) -> AgentId | None:
         """Return whose leg it is, None for nobody's."""

@@ -16,6 +16,7 @@ from adapters.asterisk.ami import AmiClient, AmiTiming, Epoch
 from adapters.asterisk.ami_codec import Message
 from adapters.asterisk.announcers import Announcers
 from adapters.asterisk.ari import AriClient
+from adapters.asterisk.pbx_clock import PbxClock
 from adapters.asterisk.procedures import Desk
 from adapters.asterisk.procedures_announce import Announcing
 from adapters.asterisk.procedures_pause import Pausing
@@ -120,6 +121,7 @@ class AsteriskPbx:
         self._emit: Callable[[Seen], None] = lambda _seen: None
         self._epoch = 0
         self._ami_is_read = False
+        pbx_clock = PbxClock(clock.now)
         self.ami = AmiClient(
             access.host,
             access.ami_port,
@@ -128,6 +130,7 @@ class AsteriskPbx:
             on_event=self._on_event,
             on_connected=self._resync,
             on_lost=self._on_ami_lost,
+            on_pong=pbx_clock.pong,
             wanted=Tracker.WANTED,
             timing=timing,
         )
@@ -148,6 +151,7 @@ class AsteriskPbx:
             emit=self._on_seen,
             new_id=clock.new_id,
             now=clock.now,
+            when=pbx_clock.when,
             key_token=key_token,
         )
         self._desk = Desk(
@@ -157,6 +161,7 @@ class AsteriskPbx:
             media=media,
             prompts=prompts,
             stamp=self._stamp,
+            language_of=language_of,
             agents=known,
             outside_number=outside_number,
         )
@@ -178,8 +183,8 @@ class AsteriskPbx:
     async def _resync(self, epoch: Epoch) -> None:
         """Read the PBX anew; the AMI client keeps events back until this is done."""
         self.tracker.begin_epoch()
-        (_, channels), (_, members) = await asyncio.gather(
-            self.ami.send_list("CoreShowChannels"), self.ami.send_list("QueueStatus")
+        (_, channels), (_, members), _ = await asyncio.gather(
+            self.ami.send_list("CoreShowChannels"), self.ami.send_list("QueueStatus"), self.ami.ping()
         )
         callers = [leg for message in channels if message.last("BridgeId") and (leg := message.last("Uniqueid"))]
         held = await asyncio.gather(*(self._is_held(leg) for leg in callers))

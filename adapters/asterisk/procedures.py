@@ -17,7 +17,7 @@ import structlog
 from adapters.asterisk.ami import AmiClient
 from adapters.asterisk.ami_codec import Message
 from adapters.asterisk.ari import AriClient
-from adapters.asterisk.ari_codec import AriEvent, Statistics, decode_bridge, decode_statistics
+from adapters.asterisk.ari_codec import AriEvent, Bridge, Statistics, decode_bridge, decode_statistics
 from adapters.asterisk.legs import LegNews
 from adapters.asterisk.queues import AgentRecord
 from adapters.asterisk.snippets import Media
@@ -76,6 +76,7 @@ class Desk:
         media: where the PBX finds prompts.
         prompts: which prompts there are, and how long they are.
         stamp: id and time of a new event.
+        language_of: (queue, the channel's language) -> in which language prompts are played.
         agents: the policy's agents, may be none.
         outside_number: shown to somebody outside who is rung, "" for the trunk's own.
         is_connected: set while both connections are up and the PBX was read.
@@ -87,6 +88,7 @@ class Desk:
     media: Media
     prompts: PromptLibrary
     stamp: Callable[[], dict[str, Any]]
+    language_of: Callable[[str, str], str]
     agents: tuple[AgentRecord, ...] = ()
     outside_number: str = ""
     is_connected: asyncio.Event = field(default_factory=asyncio.Event)
@@ -107,11 +109,31 @@ class Desk:
         Raises:
             PbxError: it could not be read.
         """
+        return frozenset(LegId(leg) for leg in (await self._bridge_on_pbx(bridge)).channels)
+
+    async def bridge_of(self, leg: LegId) -> Bridge | PbxError:
+        """Read the bridge that a leg stands in by our picture; an error as a value, as in `statistics`."""
         try:
-            found = decode_bridge(await self.ari.ask("GET", f"bridges/{bridge}"))
+            return await self._bridge_on_pbx(self.tracker.bridge_of(leg) or "none")
+        except PbxError as error:
+            return error
+
+    async def _bridge_on_pbx(self, bridge: str) -> Bridge:
+        try:
+            return decode_bridge(await self.ari.ask("GET", f"bridges/{bridge}"))
         except LegGoneError:
-            return frozenset()
-        return frozenset(LegId(leg) for leg in found.channels)
+            return Bridge(bridge)
+
+    async def is_there(self, leg: LegId) -> bool:
+        """Read on the PBX whether a leg exists; one that could not be read is said not to.
+
+        Used where it decides between two ways not to have been heard.
+        """
+        try:
+            await self.ari.ask("GET", f"channels/{leg}")
+        except PbxError:
+            return False
+        return True
 
     async def has_extension(self, context: str, extension: str) -> bool:
         """Read what the dialplan would run there: a Redirect to what is missing hangs the leg up, and says success.

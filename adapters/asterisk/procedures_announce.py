@@ -6,11 +6,11 @@ there; the call is not moved. `whisper` would be one channel less, but is not he
 
 import asyncio
 import contextlib
-from dataclasses import dataclass
 
-from adapters.asterisk.announcers import Announcers
-from adapters.asterisk.ari_codec import Statistics
-from adapters.asterisk.deafness import CURES, cure, is_deaf, was_sent
+from adapters.asterisk.announcers import Announcer, Announcers
+from adapters.asterisk.ari_codec import AriEvent
+from adapters.asterisk.deafness import CURES, cure, is_deaf
+from adapters.asterisk.evidence import GONE, Went, begins, judge, speaks_against
 from adapters.asterisk.legs import LegNews
 from adapters.asterisk.procedures import EVENT_S, Desk, News, announcer_leg, first_of, log, playback_id
 from adapters.asterisk.snippets import ANSWER, TONES
@@ -21,16 +21,10 @@ from policies.model import AgentId, LegId, Outcome
 from policies.reasons import Reason
 from telephony.errors import LegGoneError, PbxError, PbxTimeoutError
 
+BREAK_OVER = "break-over"
 _PLAY_SLACK_S = 10.0
 # "Finished" means handed to the bridge: its last 20 ms or more are still in the mixer, and are lost with the leg.
 _TAIL_S = 0.2
-
-
-@dataclass(frozen=True, slots=True)
-class _Went:
-    played: Played
-    detail: str = ""
-    packets: int = 0
 
 
 class Announcing:
@@ -56,17 +50,17 @@ class Announcing:
             play_s = self._desk.prompts.find(action.prompt, action.language).duration_s
             went = await self._announce(action, play_s)
         except PromptError as error:
-            went = _Went(Played.FAILED, str(error))
+            went = Went(Played.FAILED, str(error))
         except PbxTimeoutError as error:
-            went = _Went(Played.UNKNOWN, str(error))
+            went = Went(Played.UNKNOWN, str(error))
         except PbxError as error:
-            went = _Went(Played.FAILED, str(error))
+            went = Went(Played.FAILED, str(error))
         finally:
             was_stopped = action.id in self._stopped
             self._running.pop(action.id, None)
             self._stopped.discard(action.id)
         if was_stopped and went.played is not Played.UNKNOWN:
-            went = _Went(Played.STOPPED, went.detail, went.packets)
+            went = Went(Played.STOPPED, went.detail, went.packets)
         return AnnouncementFinished(
             **self._desk.stamp(),
             action=action.id,
@@ -78,35 +72,37 @@ class Announcing:
             detail=went.detail,
         )
 
-    async def _announce(self, action: Announce, play_s: float) -> _Went:
+    async def _announce(self, action: Announce, play_s: float) -> Went:
         """Play, and again from the beginning after a cure where the caller's leg turns out to be deaf."""
         desk, announcers = self._desk, self._announcers
         async with announcers.turn(action.caller):
             with desk.news_of(action.caller) as caller_news:
+                deaf: LegId | None = None
                 for again in range(CURES + 1):
-                    if again and action.id not in self._stopped:
-                        await cure(desk, announcers, action.caller)
+                    if deaf is not None and action.id not in self._stopped:
+                        await cure(desk, announcers, action.caller, deaf)
                     if action.id in self._stopped:
-                        return _Went(Played.STOPPED)
+                        return Went(Played.STOPPED)
                     if action.agent_leg is not None and not desk.shares_bridge(action.caller, action.agent_leg):
-                        return _Went(Played.FAILED, "the caller is not in this agent's call any more")
+                        return Went(Played.FAILED, "the caller is not in this agent's call any more")
                     try:
-                        went = await self._play(action, play_s, caller_news, f"-{again}" if again else "")
+                        went = await self._play(action, play_s, caller_news, again)
                     except BaseException:
                         announcers.drop(action.caller)
                         raise
-                    if went is not None:
+                    if isinstance(went, Went):
                         if went.played not in (Played.HEARD, Played.NOT_HEARD):
                             announcers.drop(action.caller)
                         return went
+                    deaf = went
                 announcers.drop(action.caller)
-                return _Went(Played.NOT_HEARD, "the caller's leg was sent nothing")
+                return Went(Played.NOT_HEARD, "the caller's leg was sent nothing")
 
     async def _play(
-        self, action: Announce, play_s: float, caller_news: "asyncio.Queue[News]", again: str
-    ) -> _Went | None:
-        """Play the whole prompt once; None when the caller's leg is deaf and the prompt was stopped for that."""
-        desk, playback = self._desk, f"{playback_id(action.id)}{again}"
+        self, action: Announce, play_s: float, caller_news: "asyncio.Queue[News]", again: int
+    ) -> Went | LegId:
+        """Play the whole prompt once; return a leg when it is deaf and the prompt was stopped for that."""
+        desk, playback = self._desk, f"{playback_id(action.id)}{f'-{again}' if again else ''}"
         self._running[action.id] = playback
         # Read while the announcer is on its way: nothing waits for it before the caller hears something.
         reading = asyncio.create_task(desk.statistics(action.caller), name="before-announcement")
@@ -118,29 +114,49 @@ class Announcing:
                 desk.ari.expecting("PlaybackFinished", playback) as finished,
             ):
                 if action.id in self._stopped:
-                    return _Went(Played.STOPPED)
-                media = desk.media.uri(action.prompt, action.language)
-                await self._announcers.music(announcer, on=False)
-                await desk.ari.ask("POST", f"channels/{announcer.leg}/play/{playback}", {"media": media})
-                if action.id in self._stopped:  # asked for after the playback was, and too early to find it
-                    await _silence(desk, playback)
+                    return Went(Played.STOPPED)
+                await self._begin(action, announcer, playback)
                 within_s = play_s * 2 + _PLAY_SLACK_S
                 await first_of(started, finished, gone, within_s=within_s)
-                if await is_deaf(desk, action.caller, finished, gone) and action.id not in self._stopped:
+                at_begin, deaf = await asyncio.gather(
+                    begins(desk, action.caller, announcer.other_half), self._deaf(action, again, finished, gone)
+                )
+                if deaf is not None and action.id not in self._stopped:
                     await _silence(desk, playback)
-                    return None
+                    return deaf
                 await first_of(finished, gone, within_s=within_s)
                 desk.later(self._announcers.music(announcer, on=True))  # if the caller is held
-                state = finished.result().playback if finished.done() else None
-                if state is None or state.state != "done":
-                    if LegNews.LOST in _drained(caller_news):
-                        return _Went(Played.UNKNOWN, "the connection was lost meanwhile")
-                    return _Went(Played.FAILED, f"playback of {media}: {state.state if state else 'leg gone'}")
-                after = await desk.statistics(action.caller)
-                together = desk.shares_bridge(action.caller, announcer.other_half)
-                return _judge(await reading, after, play_s, _drained(caller_news), together=together)
+                over = finished.result().playback if finished.done() else None
+                how = over.state if over is not None else GONE
+            if how != "done" and not await desk.is_there(announcer.other_half):
+                how = GONE
+            after, at_end = await asyncio.gather(desk.statistics(action.caller), desk.bridge_of(action.caller))
+            wrong = speaks_against(action.caller, announcer.other_half, how, (at_begin, at_end), _drained(caller_news))
+            if wrong is not None:
+                self._announcers.drop(action.caller)
+            return wrong or judge(await reading, after, play_s)
         finally:
             reading.cancel()
+
+    async def _deaf(self, action: Announce, again: int, *ends: "asyncio.Future[AriEvent]") -> LegId | None:
+        """Return a leg that is sent nothing of what plays.
+
+        The agent's is looked at the first time alone, and not while it holds the caller: a warning that the caller
+        heard counts, whatever ails the agent's phone.
+        """
+        legs, tracker = [action.caller], self._desk.tracker
+        if action.agent_leg is not None and not again and not tracker.is_held(tracker.bridge_of(action.caller) or ""):
+            legs.append(action.agent_leg)
+        found = await asyncio.gather(*(is_deaf(self._desk, leg, *ends) for leg in legs))
+        return next((leg for leg, deaf in zip(legs, found, strict=True) if deaf), None)
+
+    async def _begin(self, action: Announce, announcer: Announcer, playback: str) -> None:
+        desk = self._desk
+        await self._announcers.music(announcer, on=False)
+        media = desk.media.uri(action.prompt, action.language)
+        await desk.ari.ask("POST", f"channels/{announcer.leg}/play/{playback}", {"media": media})
+        if action.id in self._stopped:  # asked for after the playback was, and too early to find it
+            await _silence(desk, playback)
 
     async def stop(self, action: StopAnnouncement) -> ActionFinished:
         """Silence an announcement; where that fails, its voice is taken out of the call."""
@@ -168,9 +184,8 @@ class Announcing:
         speed_dial = self._waiting.pop(action.agent, None)
         try:
             if speed_dial is not None and self._desk.tracker.leg_is_up(speed_dial):
-                await self._desk.ami.send(
-                    "Redirect", Channel=speed_dial, Context=ANSWER, Exten=action.verdict.value, Priority=1
-                )
+                exten = self._answer(action, speed_dial)
+                await self._desk.ami.send("Redirect", Channel=speed_dial, Context=ANSWER, Exten=exten, Priority=1)
             elif action.agent_leg is None:
                 outcome, detail = Outcome.REFUSED, "the agent has no leg"
             elif action.verdict is Verdict.ACCEPTED and action.reason is Reason.WARNING_STARTED:
@@ -182,6 +197,14 @@ class Announcing:
         except PbxError as error:
             outcome, detail = Outcome.FAILED, str(error)
         return ActionFinished(**self._desk.stamp(), action=action.id, outcome=outcome, detail=detail)
+
+    def _answer(self, action: Tell, speed_dial: LegId) -> str:
+        """Return the extension that answers a speed dial: a tone, or words where the agent was on a break."""
+        if action.reason is not Reason.BREAK_OVER:
+            return action.verdict.value
+        desk = self._desk
+        own = next((a.language for a in desk.agents if a.id == action.agent), "")
+        return f"p_{own or desk.language_of('', desk.tracker.language_of(speed_dial))}_{BREAK_OVER}"
 
     async def _whisper(self, action: str, leg: LegId, tone: str) -> None:
         desk, snoop, playback = self._desk, announcer_leg(action), playback_id(action)
@@ -206,21 +229,6 @@ def _drained(news: "asyncio.Queue[News]") -> set[LegNews]:
     while not news.empty():
         found.add(news.get_nowait()[1])
     return found
-
-
-def _judge(
-    before: Statistics | PbxError, after: Statistics | PbxError, play_s: float, news: set[LegNews], *, together: bool
-) -> _Went:
-    """Decide what the caller heard of a prompt that ran to its end. Missing evidence means: not heard."""
-    if LegNews.LOST in news:
-        return _Went(Played.UNKNOWN, "the connection was lost meanwhile")
-    if not together or news & {LegNews.LEFT, LegNews.GONE}:
-        return _Went(Played.FAILED, "the caller stands elsewhere now")
-    if isinstance(before, PbxError) or isinstance(after, PbxError):
-        missing = before if isinstance(before, PbxError) else after
-        return _Went(Played.NOT_HEARD, f"the caller's leg could not be measured: {missing}")
-    packets, whole = was_sent(before, after, play_s)
-    return _Went(Played.HEARD if whole else Played.NOT_HEARD, "", packets)
 
 
 async def _silence(desk: Desk, playback: str) -> None:

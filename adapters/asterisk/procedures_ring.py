@@ -55,7 +55,7 @@ class Ringing:
         base = {**desk.stamp(), "action": action.id, "handoff": action.handoff}
         if missed:
             return ColleagueMissed(**base, detail=missed)
-        desk.later(cure_after_join(desk, self._announcers, action.caller))
+        desk.later(cure_after_join(desk, self._announcers, action.caller, leg))
         return ColleagueJoined(**base, leg=leg)
 
     async def _ring(self, action: Ring, leg: LegId) -> str:

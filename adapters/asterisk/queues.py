@@ -34,6 +34,7 @@ class AgentRecord:
         state_interface: whose device state counts, "" when it is the same.
         team: for choosing from the same team first.
         name: for people.
+        language: in which prompts are played to the agent, "" for the phone's.
     """
 
     id: AgentId
@@ -41,6 +42,7 @@ class AgentRecord:
     state_interface: str = ""
     team: str = ""
     name: str = ""
+    language: str = ""
 
 
 @dataclass(slots=True)

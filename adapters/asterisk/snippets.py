@@ -20,6 +20,8 @@ JOIN, CLOSING, RETURN, BRIEF, KEYS, ANSWER = (
     "bagvagt-keys",
     "bagvagt-answer",
 )
+AGAIN = "again"
+"""Where, in [bagvagt-brief], a colleague who has joined steps aside for a moment."""
 CONTEXTS = (JOIN, CLOSING, RETURN, BRIEF, KEYS, ANSWER)
 TONES = {"accepted": "tone-accepted", "not_permitted": "tone-refused", "not_yet": "tone-not-yet"}
 
@@ -157,7 +159,7 @@ password_format=plain
 
 def _features(side: AsteriskSide) -> str:
     entries = "".join(
-        f"bagvagt-{key} => {code},self/callee,UserEvent(BagvagtKey,Key: {key},Token: {side.key_token})\n"
+        f"bagvagt-{key} => {code},self/callee,UserEvent(BagvagtKey,Key: {key},At: ${{EPOCH}},Token: {side.key_token})\n"
         for key, code in side.keys.items()
     )
     group = "".join(f"bagvagt-{key} => {code}\n" for key, code in side.keys.items())
@@ -177,14 +179,14 @@ def _features(side: AsteriskSide) -> str:
 
 def _extensions(side: AsteriskSide) -> str:
     media = side.media
-    closing = media.file("${CUT(EXTEN,_,3)}", "${CUT(EXTEN,_,2)}")
+    named = media.file("${CUT(EXTEN,_,3)}", "${CUT(EXTEN,_,2)}")
     answers = "".join(
         f"exten => {verdict},1,Playback({media.file(tone, 'tones')})\n same => n,Hangup()\n"
         for verdict, tone in TONES.items()
     )
     keys = "".join(
         f"exten => {code},1,Answer()\n"
-        f" same => n,UserEvent(BagvagtKey,Key: {key},Source: speed_dial,Token: {side.key_token})\n"
+        f" same => n,UserEvent(BagvagtKey,Key: {key},Source: speed_dial,At: ${{EPOCH}},Token: {side.key_token})\n"
         " same => n,Wait(2)\n same => n,Hangup()\n"
         for code, key in side.extensions().items()
     )
@@ -203,7 +205,7 @@ exten => join,1,Set(TIMEOUT(absolute)={ALIVE_S})
 ; The extension names the prompt: p_<language>_<name>; p__ is none.
 [{CLOSING}]
 exten => p__,1,Hangup()
-exten => _p_.,1,Playback({closing})
+exten => _p_.,1,Playback({named})
  same => n,GotoIf($["${{PLAYBACKSTATUS}}" = "SUCCESS"]?over)
  same => n,PlayTones(congestion)
  same => n,Wait(3)
@@ -234,6 +236,10 @@ exten => s,1,Answer()
  same => n,Hangup()
  same => n(join),BridgeAdd(${{BAGVAGT_LEG}})
  same => n,Hangup()
+; A call in which the caller's leg is sent nothing is cured by going back to two for a moment.
+exten => {AGAIN},1,Wait(0.5)
+ same => n,BridgeAdd(${{BAGVAGT_LEG}})
+ same => n,Hangup()
 
 ; Keys by speed dial: an agent's phone calls the code, the call under way is held or up. In your agents' context:
 ;     include => {KEYS}
@@ -241,6 +247,10 @@ exten => s,1,Answer()
 ;     exten => 8591,1,Goto({KEYS},8591,1)
 [{KEYS}]
 {keys}
-; The answer to such a key, as a short tone.
+; The answer to such a key, as a short tone, or as the prompt that the extension names (see [{CLOSING}]).
 [{ANSWER}]
-{answers}"""
+{answers}exten => _p_.,1,Playback({named})
+ same => n,GotoIf($["${{PLAYBACKSTATUS}}" = "SUCCESS"]?over)
+ same => n,Playback({media.file(TONES["accepted"], "tones")})
+ same => n(over),Hangup()
+"""

@@ -13,7 +13,7 @@ of the resync told already), so what is not known, or is known already, is no ne
 
 A caller's number may hold line ends (ADR 5): a line of the caller's choice then stands among the true ones, where the
 number stands. So what Asterisk writes before it (`Channel`, `ChannelState`, `BridgeUniqueid`) is taken by its first
-line, and what it writes after it (`Uniqueid`, `Language`, `Cause`, `Queue`, `Token`) by its last.
+line, and what it writes after it (`Uniqueid`, `Language`, `Cause`, `Queue`, `At`, `Token`) by its last.
 
 The order of events was recorded on Asterisk 22.10 (`tests/adapters/asterisk/transcripts`). From there, too: `Hold` and
 `Unhold` name the leg that holds, for `sendonly` and `inactive` alike; queue and device states do not show a hold.
@@ -53,6 +53,7 @@ class Tracker(Calls):
         emit: where what happened goes; must not block.
         new_id: makes an event's id.
         now: aware UTC.
+        when: the stamp of a key's event -> when the PBX saw it; None: it is taken to be new.
         key_token: what a key's event must carry, see `is_key`.
     """
 
@@ -74,11 +75,13 @@ class Tracker(Calls):
         emit: Callable[[Seen], None],
         new_id: Callable[[], str],
         now: Callable[[], datetime],
+        when: Callable[[str], datetime] | None = None,
         key_token: str = "",
     ) -> None:
         super().__init__(
             agents=agents, caller_tag=caller_tag, language_of=language_of, emit=emit, new_id=new_id, now=now
         )
+        self._when = when if when is not None else lambda _stamp: now()
         self._key_token = key_token.encode()
         self._before: dict[str, LiveCall] = {}
         self._gone: dict[str, None] = {}
@@ -291,7 +294,9 @@ class Tracker(Calls):
         if leg is not None and source is Source.SPEED_DIAL:
             self.ours(leg.uid)
         pressed_in = self._front(leg).uid if leg is not None and source is Source.CODE else None
-        self._emit(CodePressed(key, agent.id, pressed_in, source, self._now()))
+        pressed_at = self._when(message.last("At"))
+        self._stood(agent, pressed_at)
+        self._emit(CodePressed(key, agent.id, pressed_in, source, pressed_at))
 
     def _load_leg(self, message: Message) -> None:
         """Take one entry of the resync's list."""

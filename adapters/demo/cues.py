@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from adapters.demo.failing import DemoError
 from adapters.demo.stage import Stage
-from adapters.mqtt_codec import AnsweredPage, PersonPage
+from adapters.paging.mqtt_codec import AnsweredPage, PersonPage
 from policies import actions as act
 from policies import events as ev
 from policies.model import AgentId

@@ -1,16 +1,23 @@
 """What the service decided, in words, with the rule that says so: from what it tells those who watch it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from adapters.demo.telling import Narrator
 from policies import actions as act
 from policies import events as ev
 from policies.actions import Verdict
 from policies.breaks import BreakState
+from policies.model import Source
 from policies.pages import LAST_RESORT
 from policies.reasons import SENTENCES
 from policies.state import State
 
+_AT_THE_DESK = ev.TakeOverAsked | ev.BreakEnded | ev.LatchAgreed
+_ACTS = {
+    ev.TakeOverAsked: "comes into the call",
+    ev.BreakEnded: "ends a break",
+    ev.LatchAgreed: "agrees that the call is acute no more",
+}
 _VERDICTS = {Verdict.ACCEPTED: "yes", Verdict.NOT_PERMITTED: "no", Verdict.NOT_YET: "not yet"}
 
 
@@ -25,6 +32,7 @@ class Decisions:
         events: what came in, oldest first.
         tells: answers to keys, and news for agents.
         actions: everything that was decided to be done.
+        by_hand: called when somebody at a screen in a browser has acted.
     """
 
     def __init__(self, narrator: Narrator, codes: Mapping[str, str]) -> None:
@@ -33,6 +41,7 @@ class Decisions:
         self.events: list[ev.Event] = []
         self.tells: list[act.Tell] = []
         self.actions: list[act.Action] = []
+        self.by_hand: Callable[[], None] = lambda: None
 
     def decided(self, event: ev.Event, state: State, actions: Iterable[act.Action]) -> None:
         """Tell one decision."""
@@ -40,6 +49,8 @@ class Decisions:
         self.events.append(event)
         self.actions += made
         self._happened(event)
+        if _is_by_hand(event):
+            self.by_hand()
         for action in made:
             match action:
                 case act.Tell():
@@ -56,9 +67,10 @@ class Decisions:
 
     def _happened(self, event: ev.Event) -> None:
         if isinstance(event, ev.KeyPressed):
-            code = self._codes.get(event.key.name, "")
             who = "You press" if event.agent == "you" else f"{event.agent.capitalize()} presses"
-            self._narrator.line("key", f"{who} {code} ({event.key.name}).")
+            code = self._codes.get(event.key.name, "")
+            how = f"“{event.key.name}” on the screen" if event.source is Source.HTTP else f"{code} ({event.key.name})"
+            self._narrator.line("key", f"{who} {how}.")
         elif isinstance(event, ev.AnnouncementFinished):
             if event.played is ev.Played.HEARD:
                 text = f"{event.packets} packets went to the caller's phone in {event.play_s:.1f} s: it was heard."
@@ -66,7 +78,10 @@ class Decisions:
             else:
                 self._say(f"No evidence: the warning was {event.played.value.replace('_', ' ')}. It does not count.")
         elif isinstance(event, ev.PageAnswered):
-            self._say(f"{event.by.capitalize()} answers, by {event.means.upper()}.")
+            how = "at the duty desk" if event.means == "http" else f"by {event.means.upper()}"
+            self._say(f"{event.by.capitalize()} answers, {how}.")
+        elif isinstance(event, _AT_THE_DESK):
+            self._narrator.line("key", f"{event.by.capitalize()} {_ACTS[type(event)]}, at the duty desk.")
 
     def _tell(self, tell: act.Tell) -> None:
         wait = f" {tell.wait_s:.1f} s more." if tell.wait_s else ""
@@ -107,3 +122,11 @@ class Decisions:
                 self._say(
                     f"The alarm is over: {action.by.capitalize()} has it. All who were called are told, by {told}."
                 )
+
+
+def _is_by_hand(event: ev.Event) -> bool:
+    """Tell whether a person did this in a browser; nothing in the stories does."""
+    at_a_screen = (isinstance(event, ev.KeyPressed) and event.source is Source.HTTP) or (
+        isinstance(event, ev.PageAnswered) and event.means == "http"
+    )
+    return at_a_screen or isinstance(event, _AT_THE_DESK | ev.PageOpened)

@@ -11,7 +11,7 @@ import msgspec
 from aiohttp import web
 
 from adapters.demo.failing import DemoError
-from adapters.mqtt_codec import PROBE, AnsweredPage, PersonPage, PersonTopic
+from adapters.paging.mqtt_codec import PROBE, AnsweredPage, PersonPage, PersonTopic
 
 REMEDY = "the demo brings its own MQTT broker, which is not installed; do: pip install 'bagvagt[demo]'"
 

@@ -6,15 +6,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from adapters.demo.stage import QUEUE, Stage
-from adapters.mqtt_codec import PersonPage
+from adapters.demo.visitors import YOU
+from adapters.paging.mqtt_codec import PersonPage
 from adapters.simulator.parts import Leg
-from policies.model import AgentId
 
-YOU = AgentId("you")
 HINT = "keys:  w warn, and later end   c colleague   h chief   s suicide   b end your break   q quit"
 _KEYS = {"w": "warn", "c": "colleague", "h": "chief", "s": "suicide", "b": "back"}
 _OWN = "yours"  # a queue of your own, so that nobody else takes your callers
-_SPEAKS_EVERY_S = 6.0
+_SPEAKS_EVERY_S = 8.0
 _TAKER_STAYS_S = 6.0
 
 
@@ -25,10 +24,12 @@ class Persona:
     Attributes:
         who: for the narration.
         lines: what they say, one after the other; then they hang up.
+        rounds: how often they say all of it.
     """
 
     who: str
     lines: tuple[str, ...]
+    rounds: int = 1
 
 
 _PERSONAS = (
@@ -42,6 +43,7 @@ _PERSONAS = (
             "You people make me sick.",
             "Say something, stupid!",
         ),
+        rounds=3,
     ),
     Persona(
         "old man",
@@ -61,6 +63,7 @@ _PERSONAS = (
             "Are you deaf? Your chief!",
             "I have all night, you know.",
         ),
+        rounds=3,
     ),
 )
 
@@ -81,7 +84,9 @@ class Play:
     async def run(self) -> None:
         """Go on until you press q."""
         s = self._stage
-        s.narrator.heading("Your turn: you are the agent", "Callers ring, and your phone answers by itself.")
+        s.narrator.heading(
+            "Your turn: you are the agent", f"Callers ring, and your phone answers by itself.{s.invitation}"
+        )
         self._people()
         async with asyncio.TaskGroup() as tasks:
             others = [
@@ -134,7 +139,7 @@ class Play:
 
     async def _talks(self, caller: Leg, persona: Persona) -> None:
         s = self._stage
-        for line in persona.lines:
+        for line in persona.lines * persona.rounds:
             if not self._is_mine(caller):
                 break
             s.says(caller, line)
@@ -155,12 +160,12 @@ class Play:
         return caller in self._stage.world.talks_with(YOU)
 
     async def _backup(self) -> None:
-        """Anna sleeps; Bo answers. Whoever else is reached answers too."""
+        """Anna sleeps; Bo answers. Whoever else is reached answers too, unless a person is at the duty desk."""
         s = self._stage
         while True:
             await s.time.sleep(0.2)
             fresh, self._page_seen = s.shown[self._page_seen :], len(s.shown)
             for person, page in fresh:
-                if isinstance(page, PersonPage) and person != "anna":
+                if isinstance(page, PersonPage) and person != "anna" and not s.is_desk_taken:
                     await s.time.sleep(2)
                     await s.phones.take(page, person)

@@ -1,15 +1,22 @@
-"""One life of the service: the real engine, core, journal and pager, on the simulated PBX; and its sudden death."""
+"""One life of the service, on the simulated PBX: the real engine, core, journal, pager, panel; and its sudden death."""
 
 import asyncio
 import contextlib
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from adapters.demo.failing import DemoError
 from adapters.demo.steady import SteadyClock, SteadyTime
-from adapters.from_settings import channels
-from adapters.mqtt import MqttChannel
-from adapters.pager import ChannelPager
+from adapters.demo.visitors import accounts
+from adapters.from_settings import channels, prompt_library, store_url
+from adapters.metrics import Metrics
+from adapters.paging.mqtt import MqttChannel
+from adapters.paging.pager import Channel, ChannelPager
+from adapters.panel.from_settings import Running, Web
+from adapters.panel.identity import may_still
+from adapters.panel.streams import Hub
+from adapters.privacy import read_or_make_key
 from adapters.simulator.pbx import SimulatedPbx
 from adapters.simulator.world import SimWorld
 from adapters.store.chain import Head
@@ -18,6 +25,7 @@ from policies.rules import Policy
 from telephony.engine import Engine
 from telephony.ports import Listener
 from telephony.settings import Settings, rules
+from telephony.watchdog import Health, LoopLag
 
 _LOOK_AT_TIMERS_S = 0.2
 _NAME = "journal.sqlite3"
@@ -27,47 +35,81 @@ class Service:
     """The service, from one start to one death.
 
     Args:
-        settings: the policy.
+        settings: the policy; its [http] port is the panel's, 0 for any free one.
         folder: where the journal is.
         stack: closes the journal at the end of the demo.
 
     Attributes:
         engine: while it lives.
+        web: the panel and the API, while it lives.
     """
 
     def __init__(self, settings: Settings, folder: Path, stack: contextlib.AsyncExitStack) -> None:
-        self._settings = settings
+        store = settings.store.model_copy(update={"path": str(folder / _NAME)})
+        self._settings = settings.kept({"store": store}, ())
         self._folder = folder
         self._stack = stack
         self._tasks: list[asyncio.Task[None]] = []
         self._journal: StoreJournal
         self.engine: Engine
+        self.web: Web
 
     @property
     def url(self) -> str:
         """Where the journal is."""
-        return f"sqlite:///{self._folder / _NAME}"
+        return store_url(self._settings)
 
     async def start(self, world: SimWorld, time: SteadyTime, clock: SteadyClock, listener: Listener) -> None:
         """Begin; returns when the journal and the PBX have been read and the broker is there."""
-        journal = self._journal = await self._stack.enter_async_context(open_journal(self.url))
+        self._journal = await self._stack.enter_async_context(open_journal(self.url))
         found = channels(self._settings, clock)
-        self.engine = Engine(
-            policy=Policy(rules(self._settings, clock.now().date())),
-            pbx=SimulatedPbx(world, clock),
-            pager=ChannelPager(found, clock),
-            journal=journal,
-            clock=clock,
-            listeners=(listener,),
-        )
+        lag, mqtt = LoopLag(), found["mqtt"]
+        self._build(SimulatedPbx(world, clock), found, clock, lag, listener)
         self._tasks = [
             asyncio.create_task(self.engine.run(), name="service"),
             asyncio.create_task(self._timers(time), name="service's timers"),
+            asyncio.create_task(lag.run(), name="service's lag"),
         ]
-        mqtt = found["mqtt"]
         while not (self.engine.state.connected and isinstance(mqtt, MqttChannel) and mqtt.problems == frozenset()):
             self.look()
             await asyncio.sleep(0.005)
+        await self.web.server.start()
+        for account in accounts(clock.now()):
+            if self.web.login.accounts.find(account.name) is None:
+                await self.web.login.accounts.add("demo", "", account)
+
+    def _build(
+        self, pbx: SimulatedPbx, found: Mapping[str, Channel], clock: SteadyClock, lag: LoopLag, listener: Listener
+    ) -> None:
+        journal, settings = self._journal, self._settings
+        hub, metrics = Hub(may_still), Metrics()
+        health = Health(clock, lag, lambda: _reached(found), lambda: str(journal.head))
+        self.engine = health.engine = Engine(
+            policy=Policy(rules(settings, clock.now().date())),
+            pbx=pbx,
+            pager=ChannelPager(found, clock),
+            journal=journal,
+            clock=clock,
+            listeners=(listener, metrics, health, hub),
+            measure=metrics.took,
+            glimpsed=hub.glimpsed,
+        )
+        self.web = Web(
+            settings,
+            Running(
+                self.engine,
+                pbx,
+                clock,
+                journal,
+                hub,
+                health.read,
+                metrics,
+                prompt_library(settings),
+                site_key=read_or_make_key(self._folder / "site.key"),
+                check_pbx=None,
+                say=lambda _link: None,  # nobody logs in by a password here
+            ),
+        )
 
     def look(self) -> None:
         """See whether it still runs.
@@ -97,11 +139,12 @@ class Service:
                 shutil.copy(file, keep / file.name)
 
     async def stop(self) -> None:
-        """End its tasks."""
+        """End its tasks, and cut off who looks at its screens."""
         tasks, self._tasks = self._tasks, []
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self.web.server.stop()
 
     async def _timers(self, time: SteadyTime) -> None:
         """The engine looks at the clock once a second; at a higher pace a second is long."""
@@ -109,3 +152,8 @@ class Service:
         while True:
             await time.sleep(_LOOK_AT_TIMERS_S)
             await self.engine.run_due()
+
+
+def _reached(found: Mapping[str, Channel]) -> dict[str, bool]:
+    """Return the ways to people, and whether each is connected; those without a connection always are."""
+    return {name: getattr(channel, "is_connected", True) for name, channel in found.items()}

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from adapters.demo.cues import Cues
 from adapters.demo.stage import QUEUE
-from adapters.mqtt_codec import PersonPage
+from adapters.paging.mqtt_codec import PersonPage
 from adapters.simulator.parts import SERVICE, Leg, Place
 from policies import events as ev
 from policies.guards import CallState
@@ -201,7 +201,7 @@ class Shift(Cues):
 
     async def _without_service(self, threat: Leg, newcomer: Leg, helper: AgentId) -> None:
         s = self.stage
-        await s.time.sleep(4)
+        await s.time.sleep(6)  # an open screen notices within five
         s.kept(
             f"Without Bagvagt calls go on, and {helper.capitalize()} has got a new one.",
             is_kept=threat.bridge is not None and s.agent_of(newcomer) == helper,

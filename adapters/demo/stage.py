@@ -20,7 +20,7 @@ from adapters.demo.steady import SteadyClock, SteadyTime
 from adapters.demo.telling import Narrator
 from adapters.demo.watching import Chronicle, WatchedWorld
 from adapters.from_settings import prompt_library, prompts_missing
-from adapters.mqtt_codec import AnsweredPage, PersonPage
+from adapters.paging.mqtt_codec import AnsweredPage, PersonPage
 from adapters.simulator.parts import SERVICE, Leg
 from adapters.simulator.people import People, hears
 from adapters.store.chain import Head
@@ -45,9 +45,14 @@ class Stage:
         decisions: what the service decided so far, over all its lives.
         service: its present life.
         phones: of those on call.
+        words: what each prompt says, by name.
         shown: (person, what the person's phone showed), oldest first.
         texts: (number, text) of each SMS.
         head_at_death: end of the audit chain when the service was killed.
+        alive: set while the service is there, with its screens.
+        turn: set once a person wants to act: at the agent's screen, at the duty desk, or by a key in the terminal.
+        is_desk_taken: a person is at the duty desk in a browser.
+        invitation: where the screens are; "" when there is nobody to look at them.
     """
 
     def __init__(self, console: Console, settings: Settings, folder: Path) -> None:
@@ -55,10 +60,10 @@ class Stage:
         self.time = SteadyTime(_BEGINS.replace(tzinfo=ZoneInfo(settings.site.zone)))
         self.clock = SteadyClock(self.time)
         self.narrator = Narrator(console, settings.site.zone, self.time.now)
-        words, lengths = _prompts(settings)
+        self.words, lengths = _prompts(settings)
         self.world = WatchedWorld(self.time, lengths)
         self.people = People(self.world)
-        self.chronicle = Chronicle(self.world, self.narrator, words)
+        self.chronicle = Chronicle(self.world, self.narrator, self.words)
         self.decisions = Decisions(self.narrator, {n: k.code or k.speed_dial for n, k in settings.keys.items()})
         self.folder = folder
         self.shown: list[tuple[str, PersonPage | AnsweredPage]] = []
@@ -67,6 +72,10 @@ class Stage:
         self.service: Service
         self.stack: contextlib.AsyncExitStack
         self.head_at_death: Head | None = None
+        self.alive, self.turn = asyncio.Event(), asyncio.Event()
+        self.decisions.by_hand = self.turn.set
+        self.is_desk_taken = False
+        self.invitation = ""
         self._is_over = False
 
     # --- what people do -------------------------------------------------------------------------------------
@@ -98,6 +107,11 @@ class Stage:
         """Let an agent press a key in the call; the back key is a speed dial."""
         legs = [leg.id for leg in self.world.legs_of(agent) if leg.bridge is not None]
         self.world.code(agent, key, legs[0] if legs and key != "back" else None)
+
+    def send_home(self) -> None:
+        """Let every caller put the phone down."""
+        for caller in self.world.callers():
+            self.people.hangs_up(caller)
 
     # --- waiting, and promises ------------------------------------------------------------------------------
 
@@ -141,9 +155,12 @@ class Stage:
         """Start the service on the journal in `folder`."""
         self.service = Service(self.settings, folder, self.stack)
         await self.service.start(self.world, self.time, self.clock, self.decisions)
+        self.settings = _listening(self.settings, self.service.web.server.port)  # also in its next life
+        self.alive.set()
 
     async def kill(self, keep: Path) -> None:
         """Kill the service; what was on the disk at that moment is in `keep`."""
+        self.alive.clear()
         self.head_at_death = await self.service.die(keep)
 
     def take_shown(self, person: str, page: PersonPage | AnsweredPage) -> None:
@@ -216,7 +233,12 @@ def _at(settings: Settings, broker_port: int, gateway_port: int) -> Settings:
         "mqtt": mqtt.model_copy(update={"port": broker_port}),
         "sms": sms.model_copy(update={"gateway": gateway}),
     }
-    return settings.kept(changed, ())
+    return _listening(settings.kept(changed, ()), 0)
+
+
+def _listening(settings: Settings, port: int) -> Settings:
+    """Return the policy with the panel's port, 0 for any free one."""
+    return settings.kept({"http": settings.http.model_copy(update={"port": port})}, ())
 
 
 def _prompts(settings: Settings) -> tuple[dict[str, str], dict[str, float]]:

@@ -35,6 +35,7 @@ class Narrator:
         now: the world's time.
 
     Attributes:
+        told: (time, who, what), oldest first.
         before_each: called before each line, so that what happened earlier is told earlier.
     """
 
@@ -44,6 +45,7 @@ class Narrator:
         self._now = now
         self.before_each: Callable[[], None] = lambda: None
         self._is_telling = False
+        self.told: list[tuple[str, str, str]] = []
 
     def clock(self, at: datetime) -> str:
         """Return a time as the site's clocks show it."""
@@ -57,7 +59,9 @@ class Narrator:
                 self.before_each()
             finally:
                 self._is_telling = False
-        self._put(self.clock(at or self._now()), who, text)
+        clock = self.clock(at or self._now())
+        self.told.append((clock, who, text))
+        self._put(clock, who, text)
 
     def heading(self, title: str, text: str) -> None:
         """Begin a story."""

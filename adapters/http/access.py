@@ -59,6 +59,14 @@ class Tokens:
         token = self._by_digest.get(digest(secret))
         return token if token is not None and token.kind in kinds else None
 
+    def add(self, token: Token) -> None:
+        """Put one more in force."""
+        self._by_digest[token.sha256] = token
+
+    def drop(self, sha256: str) -> None:
+        """Take one out of force."""
+        self._by_digest.pop(sha256, None)
+
 
 class Allowed:
     """Source addresses, as CIDR networks."""
@@ -106,6 +114,11 @@ class RateLimit:
             del self._left[next(iter(self._left))]
         return 0.0 if left >= 1 else (1 - left) / self.per_s
 
+    def give_back(self, source: str) -> None:
+        """Put back what was taken for something that does not count."""
+        if source in self._left:
+            self._left[source] = (min(float(self.burst), self._now(source) + 1), self._now_s())
+
     def _now(self, source: str) -> float:
         now = self._now_s()
         left, at = self._left.get(source, (float(self.burst), now))
@@ -116,7 +129,13 @@ class Access:
     """Who may, and how often. Survives a reload of the policy; the buckets stay as full as they are.
 
     Args:
+        tokens: of the policy's token file.
+        networks: from which action URLs are taken.
+        presses_per_minute: of one token or session.
         now_s: a monotonic clock, seconds.
+
+    Attributes:
+        issued: tokens that were made in the panel.
     """
 
     MOST_KNOWN = 10_000
@@ -128,6 +147,7 @@ class Access:
         presses_per_minute: int,
         now_s: Callable[[], float] = monotonic,
     ) -> None:
+        self.issued = Tokens([])
         self.tokens = tokens
         self.action_urls = Allowed(networks)
         self._uses = RateLimit(presses_per_minute / 60, presses_per_minute, now_s)
@@ -139,6 +159,10 @@ class Access:
         self.tokens = tokens
         self.action_urls = Allowed(networks)
         self._uses.per_s, self._uses.burst = presses_per_minute / 60, presses_per_minute
+
+    def find(self, secret: str, *kinds: TokenKind) -> Token | None:
+        """Return the token with this secret, if it is of one of `kinds`."""
+        return self.tokens.find(secret, *kinds) or self.issued.find(secret, *kinds)
 
     def wrong(self, address: str) -> float:
         """Count a wrong token. Returns 0, or after how many seconds this address may try again."""

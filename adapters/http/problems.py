@@ -3,16 +3,20 @@
 import asyncio
 import math
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
 import structlog
 from aiohttp import web
 
+from adapters.panel.security import headers
+
 _log = structlog.get_logger()
 
 MOST_BYTES = 64 * 1024
+LARGER: Mapping[str, int] = {"PUT /v1/prompts/{language}/{name}": 20 * 1024 * 1024}
+"""Routes that take more, and read it bit by bit."""
 Respond = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -45,8 +49,9 @@ def unknown_token() -> web.Response:
 async def as_problems(request: web.Request, handler: Respond) -> web.StreamResponse:
     """Turn every error into problem details. The log names the route, never the path or query: a token may be there."""
     try:
-        if (request.content_length or 0) > MOST_BYTES:
-            return problem(413, "", HTTPStatus(413).phrase, {"Connection": "close"}, most_bytes=MOST_BYTES)
+        most = LARGER.get(route(request), MOST_BYTES)
+        if (request.content_length or 0) > most:
+            return problem(413, "", HTTPStatus(413).phrase, {"Connection": "close"}, most_bytes=most)
         return await handler(request)
     except web.HTTPException as error:
         kept = {k: v for k, v in error.headers.items() if k in ("Allow", "Location")}
@@ -67,11 +72,8 @@ def route(request: web.Request) -> str:
     return f"{request.method} {resource.canonical}" if resource is not None else "none"
 
 
-async def add_headers(_request: web.Request, response: web.StreamResponse) -> None:
-    """Nothing here is a document for a browser, and nothing but a prompt is to be kept."""
+async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """What a browser may do with an answer; nothing but a prompt, and what says so itself, is to be kept."""
     response.headers["Server"] = "bagvagt"
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Referrer-Policy"] = "no-referrer"
-    response.headers["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'"
-    response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
+    response.headers.update(headers(request, response.content_type))
     response.headers.setdefault("Cache-Control", "no-store")

@@ -1,28 +1,16 @@
-"""The HTTP server: one aiohttp application, a route for each thing.
-
-    POST /v1/keys/{key}                   Authorization: Bearer <agent token>
-    GET  /v1/keys/{key}?token=…           a desk phone's action URL; own token kind, source-address allowlist
-    POST /v1/pages/{page}/acknowledge     Authorization: Bearer <person token>
-    POST /v1/breaks/{break}/end           likewise
-    POST /v1/calls/{call}/open-latch      likewise; two different people are needed
-    GET  /prompts/{language}/{name}.wav   for the PBX
-    GET  /healthz, /metrics
-
-Errors are problem details (RFC 9457). See docs/http.md.
-"""
+"""The HTTP server, and what it answers beside the API: prompts for the PBX, health, metrics."""
 
 import asyncio
 import logging
+import ssl
 from dataclasses import dataclass
 
 import structlog
 from aiohttp import web
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-from adapters.http.doors import DOORS, Doors
-from adapters.http.keys import press_by_action_url, press_by_post
-from adapters.http.people import acknowledge, end_break, open_latch
-from adapters.http.problems import MOST_BYTES, add_headers, as_problems, problem
+from adapters.http.doors import DOORS
+from adapters.http.problems import problem
 from adapters.prompts.errors import PromptError, PromptFileError
 
 _log = structlog.get_logger()
@@ -35,10 +23,16 @@ class HttpConfig:
     Attributes:
         host: address to listen on.
         port: port to listen on; 0 for any free one.
+        tls: what is needed to speak TLS too, None for no TLS.
+        tls_host: address on which it is spoken.
+        tls_port: likewise; what is at `port` stays without, for the PBX and for desk phones.
     """
 
     host: str = "127.0.0.1"
     port: int = 8480
+    tls: ssl.SSLContext | None = None
+    tls_host: str = "127.0.0.1"
+    tls_port: int = 8443
 
 
 class _TypesOnly(logging.Handler):
@@ -55,27 +49,6 @@ def _protocol_log() -> logging.Logger:
     log.setLevel(logging.WARNING)
     log.handlers = [_TypesOnly()]
     return log
-
-
-def make_app(doors: Doors) -> web.Application:
-    """Return the application."""
-    app = web.Application(client_max_size=MOST_BYTES, middlewares=[as_problems])
-    app[DOORS] = doors
-    app.on_response_prepare.append(add_headers)
-    app.add_routes(
-        [
-            web.post("/v1/keys/{key}", press_by_post),
-            # A HEAD must not press a key: RFC 9110 §9.2.1 calls it safe, and checkers send it unasked.
-            web.get("/v1/keys/{key}", press_by_action_url, allow_head=False),
-            web.post("/v1/pages/{page}/acknowledge", acknowledge),
-            web.post("/v1/breaks/{break_id}/end", end_break),
-            web.post("/v1/calls/{call}/open-latch", open_latch),
-            web.get("/prompts/{language}/{name}.wav", prompt),
-            web.get("/healthz", healthz),
-            web.get("/metrics", metrics),
-        ]
-    )
-    return app
 
 
 class HttpServer:
@@ -98,8 +71,10 @@ class HttpServer:
             OSError: the port is taken.
         """
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self._config.host, self._config.port)
-        await site.start()
+        config = self._config
+        await web.TCPSite(self._runner, config.host, config.port).start()
+        if config.tls is not None:
+            await web.TCPSite(self._runner, config.tls_host, config.tls_port, ssl_context=config.tls).start()
         self.port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:

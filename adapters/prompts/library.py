@@ -57,6 +57,33 @@ class PromptLibrary:
         }
         return tuple(sorted(found))
 
+    @property
+    def own_folder(self) -> Path | None:
+        """The site's folder, None where it has none."""
+        return self._own_folder
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every prompt of which there is one in some language, sorted."""
+        found = {
+            file.stem
+            for root in self._roots(_PLACEHOLDERS)
+            for language in self.languages
+            for file in (root / language).glob("*.wav")
+            if _NAME.fullmatch(file.stem)
+        }
+        return tuple(sorted(found))
+
+    def has_placeholder(self, name: str, language: str) -> bool:
+        """Tell whether a prompt comes with Bagvagt.
+
+        Raises:
+            PromptNameError: the name or the language could not be one.
+        """
+        check_name(name)
+        check_language(language)
+        return (_PLACEHOLDERS / language / f"{name}.wav").is_file()
+
     def find(self, name: str, language: str) -> PromptFile:
         """The prompt in this language.
 
@@ -83,36 +110,23 @@ class PromptLibrary:
         _, path = self._first(_HERE, name, _TONES, None)
         return PromptFile(path=path, duration_s=read_duration_s(path), is_placeholder=False)
 
-    def missing(self, names: Iterable[str], languages: Iterable[str]) -> tuple[tuple[str, str], ...]:
-        """The (name, language) pairs for which there is no prompt at all.
-
-        Raises:
-            PromptNameError: a name or a language could not be one.
-        """
-        return tuple(
-            (name, language)
-            for name, language, error in self._errors(names, languages)
-            if isinstance(error, PromptMissingError)
-        )
-
     def problems(self, names: Iterable[str], languages: Iterable[str]) -> tuple[PromptError, ...]:
         """Everything that keeps these prompts from being played, missing or damaged, for a check beforehand.
 
         Raises:
             PromptNameError: a name or a language could not be one.
         """
-        return tuple(error for _, _, error in self._errors(names, languages))
+        return tuple(self._problems(names, tuple(languages)))
 
-    def _errors(self, names: Iterable[str], languages: Iterable[str]) -> Iterator[tuple[str, str, PromptError]]:
-        wanted_languages = tuple(languages)
+    def _problems(self, names: Iterable[str], languages: tuple[str, ...]) -> Iterator[PromptError]:
         for name in names:
-            for language in wanted_languages:
+            for language in languages:
                 try:
                     self.find(name, language)
                 except PromptNameError:
                     raise
                 except PromptError as error:
-                    yield name, language, error
+                    yield error
 
     def _roots(self, shipped: Path) -> tuple[Path, ...]:
         return (shipped,) if self._own_folder is None else (self._own_folder, shipped)

@@ -4,35 +4,24 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from adapters.simulator.dialplan import Dialplan
+from adapters.simulator.following import Follower
 from adapters.simulator.link import Link
-from adapters.simulator.parts import (
-    PACKETS_PER_S,
-    SERVICE,
-    CallGone,
-    CallShown,
-    CodeShown,
-    MemberShown,
-    Notice,
-    PlayEnded,
-    RungEnded,
-)
-from adapters.simulator.seen import SeenCalls
+from adapters.simulator.parts import PACKETS_PER_S, SERVICE
 from adapters.simulator.world import SimWorld
 from policies import actions as act
 from policies import events as ev
 from policies.events import Played
-from policies.model import AgentId, CallId, Candidate, LegId, LiveCall, Member, Outcome
+from policies.model import AgentId, Candidate, LegId, LiveCall, Member, Outcome
 from telephony.errors import PbxError, PbxTimeoutError, PbxUnreachableError
-from telephony.ports import Clock, CodePressed, Seen
+from telephony.ports import Clock, Seen
 
-T = TypeVar("T")
 HEARD_SHARE = 0.95  # of a prompt's packets must have gone to the caller's leg
 LOOK_AGAIN_S = 1.0
-RECONNECT_S = 0.5
 RETRIEVE_FOR_S = 60.0
+GONE = "gone"  # how a play ends whose voice somebody else took out of the call
 
 
 class SimulatedPbx:
@@ -46,92 +35,17 @@ class SimulatedPbx:
     def __init__(self, world: SimWorld, clock: Clock, link: Link | None = None) -> None:
         self.world = world
         self.link = link or Link(world)
-        self._clock = clock
         self._dialplan = Dialplan(world)
-        self._seen = SeenCalls(clock)
+        self._follower = Follower(world, clock, self.link)
+        self._seen = self._follower.seen
+        self._ends = self._follower.ends
+        self._stamp = self._follower.stamp
         self._since = clock.now()
-        self._epoch = 0
-        self._ends: dict[str, asyncio.Future[str]] = {}
         self._to_stop: set[str] = set()
-
-    # --- following ------------------------------------------------------------------------------------------
 
     async def run(self, emit: Callable[[Seen], None]) -> None:
         """Connect, follow, reconnect, until cancelled."""
-        while True:
-            await self.link.connected()
-            with suppress(PbxError):
-                await self._follow(emit)
-            await self.world.time.sleep(RECONNECT_S)
-
-    async def _follow(self, emit: Callable[[Seen], None]) -> None:
-        waiting: list[Notice] = []
-        unlisten: list[Callable[[], None]] = []
-        connected = False
-
-        def take(notice: Notice) -> None:
-            if connected:
-                self._take(notice, emit)
-            else:
-                waiting.append(notice)
-
-        def read() -> tuple[tuple[LiveCall, ...], tuple[Member, ...]]:
-            unlisten.append(self.link.listen(take))
-            return self._read()
-
-        try:
-            calls, members = await self.link.ask("read all", read)
-            self._epoch += 1
-            self._seen.read_anew(calls, members, self.world.time.now())
-            seen = tuple(self._seen.calls.values())
-            emit(ev.PbxConnected(**self._stamp(), epoch=self._epoch, calls=seen, members=members))
-            connected = True
-            for notice in waiting:
-                self._take(notice, emit)
-            await self.link.cut()
-        finally:
-            for stop in unlisten:
-                stop()
-            if connected:
-                self._lost(emit)
-
-    def _read(self) -> tuple[tuple[LiveCall, ...], tuple[Member, ...]]:
-        calls = tuple(self.world.shown(leg) for leg in self.world.callers())
-        return calls, tuple(m.shown() for m in self.world.queues.members.values())
-
-    def _lost(self, emit: Callable[[Seen], None]) -> None:
-        for end in tuple(self._ends.values()):
-            if not end.done():
-                end.set_result("lost")
-        emit(ev.PbxLost(**self._stamp(), epoch=self._epoch))
-
-    def _take(self, notice: Notice, emit: Callable[[Seen], None]) -> None:
-        match notice:
-            case CallShown(call):
-                emit(ev.CallChanged(**self._stamp(), call=self._seen.changed(call, self.world.time.now())))
-            case CallGone(leg):
-                self._seen.ended(leg)
-                emit(ev.CallEnded(**self._stamp(), call=CallId(leg)))
-            case MemberShown(member):
-                self._seen.members[member.agent, member.queue] = member
-                emit(ev.MemberChanged(**self._stamp(), member=member))
-            case CodeShown(key, agent, leg, source, at):
-                ago = self.world.time.now() - at  # on its way, by the PBX's own time
-                emit(CodePressed(key, agent, leg, source, self._clock.now() - ago))
-            case PlayEnded(play, state):
-                self._ended(play, state)
-            case RungEnded(leg, joined, detail):
-                self._ended(leg, "joined" if joined else detail)
-
-    def _ended(self, what: str, how: str) -> None:
-        end = self._ends.get(what)
-        if end is not None and not end.done():
-            end.set_result(how)
-
-    def _stamp(self) -> dict[str, Any]:
-        return {"id": self._clock.new_id(), "at": self._clock.now()}
-
-    # --- what was seen --------------------------------------------------------------------------------------
+        await self._follower.run(emit)
 
     def calls_of(self, agent: AgentId) -> tuple[LiveCall, ...]:
         """Return the agent's live calls with callers, from what was seen; no I/O."""
@@ -191,6 +105,8 @@ class SimulatedPbx:
         if action.id in self._to_stop:
             await self._stop(action.id)
         how = await self._wait(end, length_s + LOOK_AGAIN_S)
+        if how == GONE and action.id not in self._to_stop:
+            return Played.NOT_HEARD, 0, length_s, "the voice is gone"
         if how not in ("done", ""):
             asked = action.id in self._to_stop
             played = Played.UNKNOWN if how == "lost" else Played.STOPPED if asked else Played.FAILED

@@ -70,8 +70,10 @@ class SeenCalls:
         return (*own, *joined)
 
     def last_call_of(self, agent: AgentId) -> tuple[LiveCall, datetime] | None:
-        """Return the call that the agent left last, and when."""
-        return self._last.get(agent)
+        """Return the call that the agent left last, and when; as it is now, where it goes on."""
+        last = self._last.get(agent)
+        now = self.calls.get(last[0].caller) if last is not None else None
+        return (replace(now, goes_on=True), last[1]) if last is not None and now is not None else last
 
     def candidates(self, since: datetime) -> tuple[Candidate, ...]:
         """Return every member; `since` stands in for those who had no call yet."""

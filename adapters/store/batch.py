@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Delete, Insert, Update, bindparam, delete, insert, update
+from sqlalchemy import bindparam, delete, insert, update
 
 from adapters.store.chain import Head, Link, link
 from adapters.store.codec import encode, incident_of, key_of
-from adapters.store.database import upsert
+from adapters.store.database import Driver, Prepared, upsert
 from adapters.store.errors import EntryRefusedError
 from adapters.store.schema import AUDIT, ENTITY, INTENT, POLICY, TIMER
 from policies.actions import Action, CancelTimer, Release, StartTimer, Tell
@@ -24,18 +24,21 @@ from telephony.ports import Entry
 Row = dict[str, Any]
 Key = tuple[str, str]
 
-_INTEND: Insert = insert(INTENT).inline()
-_CHAIN: Insert = insert(AUDIT)
-_CLOSE: Update = (
+_UPSERT_ENTITY = Prepared(upsert(ENTITY, "opened_at"), *ENTITY.c.keys())
+_UPSERT_TIMER = Prepared(upsert(TIMER), *TIMER.c.keys())
+_DROP_TIMER = Prepared(
+    delete(TIMER).where(*(TIMER.c[name] == bindparam(f"{name}") for name in ("entity", "entity_id", "what")))
+)
+_INTEND = Prepared(insert(INTENT), "id", "kind", "body", "event_id", "created_at")
+_CLOSE = Prepared(
     update(INTENT)
     .where(INTENT.c.id == bindparam("done"), INTENT.c.outcome.is_(None))
     .values(outcome=bindparam("how"), outcome_at=bindparam("at"))
 )
-_DROP: Delete = delete(TIMER).where(
-    TIMER.c.entity == bindparam("of"), TIMER.c.entity_id == bindparam("of_id"), TIMER.c.what == bindparam("which")
-)
+_LOAD = Prepared(insert(POLICY), "loaded_at", "version", "body")
+_CHAIN = Prepared(insert(AUDIT), *AUDIT.c.keys())
 # What an auditor may read of an event: who acted, by which key. Never a number, a note, or a carrier's words.
-_WHO = ("agent", "by", "means")
+_WHO = ("agent", "by", "means", "what", "whom", "address")
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,25 +171,21 @@ class Batch:
         change = {"kind": row["kind"], "id": row["id"], "from": was, "to": row["state"]}
         return change | {"over": True} if row["over"] else change
 
-    def write(self, connection: Connection) -> None:
-        """Write it all, in the transaction that `connection` has begun."""
-        dialect = connection.dialect.name
-        if self.entities:
-            connection.execute(upsert(dialect, ENTITY, "opened_at"), list(self.entities.values()))
-        if self._intents:
-            connection.execute(_INTEND, self._intents)
-        if self._closed:
-            connection.execute(_CLOSE, self._closed)
-        due = [{**_named(t), "due_at": at} for t, at in self._timers.items() if at is not None]
-        gone = [{"of": t.entity, "of_id": t.entity_id, "which": t.what} for t, at in self._timers.items() if at is None]
-        if due:
-            connection.execute(upsert(dialect, TIMER), due)
-        if gone:
-            connection.execute(_DROP, gone)
-        if self._policies:
-            connection.execute(insert(POLICY), self._policies)
-        connection.execute(_CHAIN, [one._asdict() for one in self._links])
+    def write(self, driver: Driver) -> None:
+        """Write it all, in the transaction that has begun."""
+        timers = [_named(timer, at) for timer, at in self._timers.items()]
+        for statement, rows in (
+            (_UPSERT_ENTITY, list(self.entities.values())),
+            (_INTEND, self._intents),
+            (_CLOSE, self._closed),
+            (_UPSERT_TIMER, [row for row in timers if row["due_at"] is not None]),
+            (_DROP_TIMER, [row for row in timers if row["due_at"] is None]),
+            (_LOAD, self._policies),
+            (_CHAIN, [one._asdict() for one in self._links]),
+        ):
+            if rows:
+                statement.run(driver, rows)
 
 
-def _named(timer: Timer) -> Row:
-    return {"entity": timer.entity, "entity_id": timer.entity_id, "what": timer.what}
+def _named(timer: Timer, due_at: datetime | None) -> Row:
+    return {"entity": timer.entity, "entity_id": timer.entity_id, "what": timer.what, "due_at": due_at}

@@ -1,31 +1,34 @@
 """The journal port over the store: `telephony.ports.Journal`."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
+from functools import partial
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, not_, select
+from sqlalchemy import Connection, Row, not_, select
 
 from adapters.store.audit import read_head
 from adapters.store.batch import rows_of
 from adapters.store.chain import Head
 from adapters.store.codec import decode_action, decode_entity, decode_rules
 from adapters.store.database import BUSY_S, open_engine
+from adapters.store.errors import StoreCorruptError
 from adapters.store.migrate import upgrade
 from adapters.store.schema import ENTITY, INTENT, POLICY, TIMER
 from adapters.store.timers import Timers
 from adapters.store.writer import Writer
 from policies.breaks import Break
-from policies.guards import Guard
+from policies.guards import CallState, Guard
 from policies.handoffs import Handoff
-from policies.model import CallId, Timer
+from policies.model import AgentId, CallId, LegId, Timer
 from policies.pages import Page
-from policies.rules import Rules
 from policies.state import State
-from telephony.ports import Entry, Recovered
+from telephony.ports import Entry, Recovered, Unreadable
 
 _POLICIES_KEPT = 50
+T = TypeVar("T")
 
 
 class StoreJournal:
@@ -67,10 +70,17 @@ class StoreJournal:
         """Read back entities that are not over, and actions without an outcome, oldest first.
 
         Raises:
-            StoreCorruptError: something in the store cannot be read.
-            StoreError: the store does not answer.
+            StoreError: the store does not answer, or is damaged as a whole.
         """
         return await self._writer.read(_recovered)
+
+    async def transact(self, ask: Callable[[Connection], T]) -> T:
+        """Read or write other tables of the store, in one transaction, after all commits that were asked for before.
+
+        Raises:
+            StoreError: the store does not answer; nothing was written.
+        """
+        return await self._writer.read(ask)
 
     async def ping(self) -> None:
         """Return when the store has answered.
@@ -116,13 +126,23 @@ def _begin(connection: Connection) -> tuple[Timers, Head]:
 
 
 def _recovered(connection: Connection) -> Recovered:
+    """Read what stands. One row that cannot be read must not keep the service, and all the others, from starting."""
+    unreadable: list[Unreadable] = []
+
+    def read(decode: Callable[[], T], what: str, id_: str = "", incident: str | None = None) -> T | None:
+        try:
+            return decode()
+        except StoreCorruptError as error:
+            unreadable.append(Unreadable(what, id_, incident or "", error.detail))
+            return None
+
     guards: dict[CallId, Guard] = {}
     handoffs: dict[str, Handoff] = {}
     breaks: dict[str, Break] = {}
     pages: dict[str, Page] = {}
-    standing = select(ENTITY.c.kind, ENTITY.c.body).where(not_(ENTITY.c.over))
-    for row in connection.execute(standing.order_by(ENTITY.c.opened_at, ENTITY.c.id)):
-        match decode_entity(row.kind, row.body):
+    standing = select(ENTITY).where(not_(ENTITY.c.over)).order_by(ENTITY.c.opened_at, ENTITY.c.id)
+    for row in connection.execute(standing):
+        match read(partial(decode_entity, row.kind, row.body), row.kind, row.id, row.incident):
             case Guard() as guard:
                 guards[guard.call] = guard
             case Handoff() as handoff:
@@ -131,13 +151,34 @@ def _recovered(connection: Connection) -> Recovered:
                 breaks[break_.id] = break_
             case Page() as page:
                 pages[page.id] = page
-    unsettled = select(INTENT.c.kind, INTENT.c.body).where(INTENT.c.outcome.is_(None)).order_by(INTENT.c.seq)
-    actions = tuple(decode_action(row.kind, row.body) for row in connection.execute(unsettled))
-    state = State(guards=guards, handoffs=handoffs, breaks=breaks, pages=pages)
-    return Recovered(state, actions, _policies(connection))
+            case None if row.kind == "call":
+                guards[CallId(row.id)] = _latched(row)
+    unsettled = select(INTENT).where(INTENT.c.outcome.is_(None)).order_by(INTENT.c.seq)
+    actions = [read(partial(decode_action, r.kind, r.body), r.kind, r.id) for r in connection.execute(unsettled)]
+    latest = select(POLICY).order_by(POLICY.c.seq.desc()).limit(_POLICIES_KEPT)
+    policies = [
+        (row.loaded_at, read(partial(decode_rules, row.body), "policy", row.version))
+        for row in connection.execute(latest)
+    ]
+    return Recovered(
+        State(guards=guards, handoffs=handoffs, breaks=breaks, pages=pages),
+        tuple(action for action in actions if action is not None),
+        tuple((at, rules) for at, rules in reversed(policies) if rules is not None),
+        tuple(unreadable),
+    )
 
 
-def _policies(connection: Connection) -> tuple[tuple[datetime, Rules], ...]:
-    """The latest versions: more reloads within the length of a call than this are not remembered."""
-    latest = select(POLICY.c.loaded_at, POLICY.c.body).order_by(POLICY.c.seq.desc()).limit(_POLICIES_KEPT)
-    return tuple((row.loaded_at, decode_rules(row.body)) for row in connection.execute(latest))[::-1]
+def _latched(row: Row[Any]) -> Guard:
+    """A call of which only the name is known may be an acute one: no key ends it."""
+    return Guard(
+        call=CallId(row.id),
+        incident=row.incident or "",
+        caller=LegId(row.id),  # a call is named by its caller's leg
+        agent=AgentId(""),
+        agent_leg=None,
+        kind="",
+        rules=None,
+        state=CallState.ACUTE,
+        began_at=row.opened_at,
+        flagged_at=row.opened_at,
+    )

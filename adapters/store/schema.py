@@ -51,7 +51,7 @@ class UtcTime(TypeDecorator[datetime]):
 # SQLite counts rows by itself only in a column that is called INTEGER.
 _SEQ = BigInteger().with_variant(Integer, "sqlite")
 
-HEAD = "0001"
+HEAD = "0002"
 """The latest step in `migrations/`."""
 
 METADATA = MetaData()
@@ -67,7 +67,7 @@ ENTITY = Table(
     Column("opened_at", UtcTime, nullable=False),
     Column("updated_at", UtcTime, nullable=False),
     Column("over", Boolean, nullable=False, quote=True),
-    Index("ix_entity_standing", "kind", "id", sqlite_where=text('"over" = 0'), postgresql_where=text('NOT "over"')),
+    Index("ix_entity_standing", "kind", "id", sqlite_where=text('"over" = 0')),
     Index("ix_entity_incident", "incident"),
 )
 
@@ -83,7 +83,7 @@ INTENT = Table(
     Column("outcome", String(32)),
     Column("outcome_at", UtcTime),
     Index("ix_intent_id", "id", unique=True),
-    Index("ix_intent_open", "seq", sqlite_where=text("outcome IS NULL"), postgresql_where=text("outcome IS NULL")),
+    Index("ix_intent_open", "seq", sqlite_where=text("outcome IS NULL")),
 )
 
 TIMER = Table(
@@ -112,4 +112,55 @@ AUDIT = Table(
     Column("line", Text, nullable=False),  # text, not JSON: the hash is over its bytes
     Column("prev_hash", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
+)
+
+ACCOUNT = Table(
+    "account",
+    METADATA,
+    Column("name", String(64), primary_key=True),
+    Column("shown", String(200), nullable=False),
+    Column("password_hash", String(255), nullable=False),  # argon2's own form; "" for none
+    Column("roles", JSON, nullable=False),
+    Column("agent", String(64), nullable=False),
+    Column("person", String(64), nullable=False),
+    Column("language", String(2), nullable=False),
+    Column("disabled", Boolean, nullable=False),
+    Column("issuer", String(255)),
+    Column("subject", String(255)),
+    Column("created_at", UtcTime, nullable=False),
+    Index("ix_account_subject", "issuer", "subject", unique=True),
+)
+
+SESSION = Table(
+    "session",
+    METADATA,
+    Column("id", String(64), primary_key=True),  # SHA-256 of the cookie's token
+    Column("account", String(64), nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("last_seen", UtcTime, nullable=False),
+    Column("expires_at", UtcTime, nullable=False),
+    Column("csrf", String(64), nullable=False),
+    Column("how", String(16), nullable=False),
+    Column("address", String(64), nullable=False),
+    Column("browser", String(200), nullable=False),
+)
+
+PHONE_TOKEN = Table(
+    "phone_token",
+    METADATA,
+    Column("sha256", String(64), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("owner", String(64), nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("created_by", String(64), nullable=False),
+    Column("revoked_at", UtcTime),
+)
+
+INVITATION = Table(
+    "invitation",
+    METADATA,
+    Column("sha256", String(64), primary_key=True),
+    Column("account", String(64), nullable=False),  # "" for the first admin, whose name is not known yet
+    Column("expires_at", UtcTime, nullable=False),
 )

@@ -16,10 +16,10 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, not_, select
 
-from adapters.store.audit import read_head
+from adapters.store.audit import END_OF_CHAIN
 from adapters.store.batch import Batch, Key, Rows
-from adapters.store.chain import Head
-from adapters.store.database import store_errors
+from adapters.store.chain import EMPTY, Head
+from adapters.store.database import Driver, Prepared, driver_of, store_errors, transaction
 from adapters.store.errors import (
     StoreClosedError,
     StoreCorruptError,
@@ -34,6 +34,8 @@ T = TypeVar("T")
 _MOST_AT_ONCE = 500  # entries in one transaction
 # These concern the store, not an entry: trying each alone would only wait once more for every one.
 _NOT_ONE_ENTRY = (StoreLockedError, StoreReadOnlyError, StoreCorruptError, StoreUnavailableError)
+_STANDING = Prepared(select(ENTITY.c.kind, ENTITY.c.id, ENTITY.c.state).where(not_(ENTITY.c.over)))
+_END = Prepared(END_OF_CHAIN)
 # What is told to the loop when a write is over: the end of the chain, or what went wrong.
 Settle = Callable[[Head | Exception], None]
 
@@ -66,6 +68,7 @@ class Writer:
         self._loop = loop
         self._jobs: SimpleQueue[_Write | _Read | None] = SimpleQueue()
         self._seen: _Seen | None = None
+        self._connection: Connection | None = None
         self._closed = False
         self._thread = Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
@@ -111,6 +114,8 @@ class Writer:
                 self._do(jobs)
         finally:
             self._closed = True  # whatever ended the thread: who comes now is told, and does not wait for ever
+            if self._connection is not None:
+                self._connection.close()
             self._engine.dispose()
 
     def _do(self, jobs: list[_Write | _Read | None]) -> None:
@@ -147,13 +152,15 @@ class Writer:
         """Commit a group in one transaction; return the chain's end after each of its entries."""
         heads = []
         seen, self._seen = self._seen, None  # it is known again once this has gone well
-        with store_errors("committing to the journal"), self._engine.begin() as connection:
-            seen = seen or _look(connection)
-            batch = Batch(seen.head, seen.states)
-            for rows in group:
-                batch.add(rows)
-                heads.append(batch.head)
-            batch.write(connection)
+        with store_errors("committing to the journal"):
+            driver = driver_of(self._own())
+            with transaction(driver):
+                seen = seen or _look(driver)
+                batch = Batch(seen.head, seen.states)
+                for rows in group:
+                    batch.add(rows)
+                    heads.append(batch.head)
+                batch.write(driver)
         seen.head = batch.head
         for key, row in batch.entities.items():
             if row["over"]:
@@ -163,10 +170,18 @@ class Writer:
         self._seen = seen
         return heads
 
+    def _own(self) -> Connection:
+        """Return the one connection. SQLAlchemy reads through it; entries go past SQLAlchemy (`Prepared`)."""
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        return self._connection
+
     def _read(self, job: _Read) -> None:
         try:
-            with store_errors("reading the journal"), self._engine.begin() as connection:
-                answer = job.ask(connection)
+            with store_errors("reading the journal"):
+                connection = self._own()
+                with connection.begin():
+                    answer = job.ask(connection)
         except Exception as error:  # noqa: BLE001 -- not swallowed: it is raised where the answer is awaited
             self._in_loop(partial(_answer, job.future, None, error))
         else:
@@ -193,6 +208,6 @@ def _answer(future: "asyncio.Future[Any]", answer: object, error: Exception | No
         future.set_result(answer)
 
 
-def _look(connection: Connection) -> _Seen:
-    standing = connection.execute(select(ENTITY.c.kind, ENTITY.c.id, ENTITY.c.state).where(not_(ENTITY.c.over)))
-    return _Seen(read_head(connection), {(row.kind, row.id): row.state for row in standing})
+def _look(driver: Driver) -> _Seen:
+    end = _END.ask(driver)
+    return _Seen(Head(*end[0]) if end else EMPTY, {(kind, id_): state for kind, id_, state in _STANDING.ask(driver)})

@@ -30,6 +30,7 @@ _DECIDE: dict[type[Event], Callable[[Draft, Any], None]] = {
     ev.ColleagueJoined: handoffs.on_joined,
     ev.ColleagueMissed: handoffs.on_missed,
     ev.LeaveFinished: handoffs.on_leave,
+    ev.TakeOverAsked: handoffs.on_take_over,
     ev.PauseFinished: breaks.on_paused,
     ev.UnpauseFinished: breaks.on_unpaused,
     ev.BreakEnded: breaks.on_ended,
@@ -37,10 +38,12 @@ _DECIDE: dict[type[Event], Callable[[Draft, Any], None]] = {
     ev.Notified: pages.on_notified,
     ev.PageOpened: pages.on_opened,
     ev.PageAnswered: pages.on_answered,
+    ev.ChannelConnected: pages.on_channel_connected,
     ev.TimerFired: _on_timer,
     ev.PbxConnected: pbx.on_connected,
     ev.PbxLost: pbx.on_lost,
     ev.PolicyLoaded: lambda _d, _e: None,
+    ev.AccessChanged: lambda _d, _e: None,
     ev.ActionFinished: lambda _d, _e: None,
 }
 

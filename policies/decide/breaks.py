@@ -26,6 +26,18 @@ def begin(d: Draft, guard: Guard, agent: AgentId) -> None:
     _pause(d, made)
 
 
+def lengthen(d: Draft, guard: Guard) -> None:
+    """The call's kind was put right: a break that stands becomes as long as that kind's, and never shorter."""
+    rules = d.rules_of(guard)
+    for break_ in list(d.breaks.values()):
+        if rules is None or break_.incident != guard.incident or break_.state in (BreakState.ENDING, BreakState.OVER):
+            continue
+        until = break_.starts_at + timedelta(seconds=rules.break_s)
+        if until > break_.until:
+            d.pause_break(break_, until=until)
+            d.timer("break", break_.id, "over", (until - d.at).total_seconds())
+
+
 def on_key(d: Draft, e: ev.KeyPressed) -> None:
     """The agent wants back."""
     mine = [b for b in d.breaks.values() if b.agent == e.agent and b.state is not BreakState.OVER]

@@ -13,6 +13,9 @@ from policies.reasons import Reason
 from policies.rules import KindRules, Severity
 from policies.state import Draft
 
+TWO_PEOPLE = 2
+"""Who must agree before an acute call is an ordinary one again."""
+
 _WARN_INSTEAD = (Reason.NO_WARNING_YET, Reason.WARNING_TOO_OLD, Reason.KIND_NOT_ENDED)
 
 
@@ -55,8 +58,7 @@ def flag_acute(d: Draft, e: ev.KeyPressed, meant: tuple[LiveCall, ...]) -> None:
         guards = [_flag(d, e, late, e.key.kind, rules)] if late else []
     for guard in guards:
         _latch(d, guard)
-        if not e.calls:  # flagged after the call, which may go on with somebody else: the break is due now
-            breaks.begin(d, guard, e.agent)
+        _begin_if_left(d, e, guard)
     if not guards:  # an alarm without a call is an alarm
         _page(d, rules, f"i-{e.id}", "no_call")
     d.tell(e.agent, Verdict.ACCEPTED, Reason.ACUTE, leg=leg, answers=True, rule=f"kinds.{e.key.kind}.latched")
@@ -68,9 +70,13 @@ def flag_after(d: Draft, e: ev.KeyPressed) -> bool:
     rules = d.policy.now.kinds.get(e.key.kind)
     if call is None or rules is None:
         return False
+    before = d.guards.get(call.id)
+    if before is not None and _is_latched(before):
+        rule = f"kinds.{before.kind}.latched"
+        d.tell(e.agent, Verdict.NOT_PERMITTED, Reason.LATCHED, answers=True, rule=rule)
+        return True
     guard = _flag(d, e, call, e.key.kind, rules)
-    if not e.calls:  # the call may go on with somebody else: the break is due now
-        breaks.begin(d, guard, e.agent)
+    _begin_if_left(d, e, guard)
     d.tell(e.agent, Verdict.ACCEPTED, Reason.FLAGGED, answers=True, rule="late_flag_s")
     return True
 
@@ -82,6 +88,15 @@ def guarded_for_handoff(d: Draft, e: ev.KeyPressed, call: LiveCall) -> LiveCall:
     return call
 
 
+def _begin_if_left(d: Draft, e: ev.KeyPressed, guard: Guard) -> None:
+    """Begin the break at once when the agent has left the flagged call, also for another: no end of it will come."""
+    if guard.call not in {c.id for c in e.calls}:
+        guard = d.guards[guard.call]  # as it is since: it may have been latched
+        breaks.begin(d, guard, e.agent)
+        if guard.state is not CallState.ENDED:  # it goes on with somebody else, and its end is none of this agent's
+            d.guard(guard, flagged_by=tuple(a for a in guard.flagged_by if a != e.agent))
+
+
 def _last_call(d: Draft, e: ev.KeyPressed) -> LiveCall | None:
     if e.last_call is None:
         return None
@@ -90,12 +105,12 @@ def _last_call(d: Draft, e: ev.KeyPressed) -> LiveCall | None:
 
 
 def _new_guard(d: Draft, e: ev.KeyPressed, call: LiveCall) -> Guard:
-    gone = call not in e.calls
+    gone = call not in e.calls and not call.goes_on
     return Guard(
         call=call.id,
         incident=f"i-{e.id}",
         caller=call.caller,
-        agent=e.agent,
+        agent=call.agent or e.agent if call.goes_on else e.agent,
         agent_leg=call.agent_leg,
         kind="",
         rules=None,
@@ -114,15 +129,30 @@ def _flag(d: Draft, e: ev.KeyPressed, call: LiveCall, kind: str, rules: KindRule
     guard = d.guards.get(call.id) or _new_guard(d, e, call)
     if guard.state is CallState.ENDED:
         d.timer("call", guard.call, "forget", d.policy.now.late_flag_s)
-    if guard.state is CallState.ACUTE:
+    if _is_latched(guard):
         kind, rules = guard.kind, guard.rules or rules  # what is acute stays what it was flagged as
     flagged_by = guard.flagged_by if e.agent in guard.flagged_by else (*guard.flagged_by, e.agent)
     changed = guard.kind != kind
     guard = d.guard(guard, kind=kind, rules=rules if changed else guard.rules, flagged_by=flagged_by)
-    if changed and rules.page:
+    if changed:
+        breaks.lengthen(d, guard)
+    if changed and rules.page and not _is_paged(d, guard, rules):
         page = _page(d, rules, guard.incident, "call")
         guard = d.guard(guard, page=page or guard.page)
     return guard
+
+
+def _is_latched(guard: Guard) -> bool:
+    """Tell whether the kind stands until two people agree, also when the call is over."""
+    is_open = len(guard.agreed) >= TWO_PEOPLE
+    return guard.state is CallState.ACUTE or (guard.rules is not None and guard.rules.latched and not is_open)
+
+
+def _is_paged(d: Draft, guard: Guard, rules: KindRules) -> bool:
+    """Tell whether a mark that was put right leads to a page that runs already. An acute one is always a new one."""
+    return not rules.latched and any(
+        p.incident == guard.incident and p.plan.name == rules.page for p in d.pages.values()
+    )
 
 
 def _page(d: Draft, rules: KindRules, incident: str, reason: str) -> str:
@@ -190,7 +220,7 @@ def _announce(d: Draft, guard: Guard, rules: KindRules) -> None:
         language=guard.language,
         agent_leg=guard.agent_leg,
     )
-    d.guard(guard, announcement=made.id, tries=guard.tries + 1)
+    d.guard(guard, announcement=made.id, prompt=rules.warning, tries=guard.tries + 1)
 
 
 def on_announcement(d: Draft, e: ev.AnnouncementFinished) -> None:
@@ -200,7 +230,7 @@ def on_announcement(d: Draft, e: ev.AnnouncementFinished) -> None:
         return
     rules = d.rules_of(guard)
     if e.played is Played.HEARD and e.caller == guard.caller and rules is not None:
-        heard = Heard(rules.warning, e.caller, guard.agent, d.at, e.packets, e.play_s)
+        heard = Heard(guard.prompt, e.caller, guard.agent, d.at, e.packets, e.play_s)
         d.guard(guard, CallCause.HEARD, heard=(*guard.heard, heard), warned=guard.warned + 1, announcement="")
     elif e.played is Played.NOT_HEARD and rules is not None and guard.tries < rules.warning_tries and d.connected:
         _announce(d, d.guard(guard, CallCause.WARNED_ON), rules)
@@ -245,7 +275,7 @@ def on_latch_agreed(d: Draft, e: ev.LatchAgreed) -> None:
     if guard is None or guard.state is not CallState.ACUTE:
         return
     agreed = guard.agreed if e.by in guard.agreed else (*guard.agreed, e.by)
-    if len(agreed) < 2:  # noqa: PLR2004 -- two people, by design
+    if len(agreed) < TWO_PEOPLE:
         d.guard(guard, agreed=agreed)
         d.tell(guard.agent, Verdict.NOT_YET, Reason.LATCH_NEEDS_SECOND, who=e.by)
         return

@@ -1,5 +1,6 @@
 """What follows for handoffs: ring, next, joined, leave."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from policies import events as ev
@@ -28,10 +29,10 @@ def on_key(d: Draft, e: ev.KeyPressed, call: LiveCall) -> None:
         rule = f"kinds.{kind_rules.kind}.may_transfer"
         d.tell(e.agent, Verdict.NOT_PERMITTED, Reason.NOT_TRANSFERABLE, leg=leg, answers=True, rule=rule)
         return
-    running = next((h for h in d.handoffs.values() if h.call == call.id and h.is_open), None)
+    running = _running(d, call.id, role)
     if running is not None and running.state is not HandoffState.JOINED:
-        d.tell(e.agent, Verdict.NOT_YET, Reason.RINGING, leg=leg, answers=True, who=running.target.name)
-    elif running is not None and running.role == role:
+        d.tell(e.agent, Verdict.NOT_YET, _ringing(running.role), leg=leg, answers=True, who=running.target.name)
+    elif running is not None:
         _leave_by_key(d, e, running, call, guard)
     elif not d.connected:
         d.tell(e.agent, Verdict.NOT_PERMITTED, Reason.PBX_AWAY, leg=leg, answers=True)
@@ -62,34 +63,49 @@ def start(
             rule=f"handoff.{role}",
         )
         return
-    warned = guard is not None and guard.warned > 0
-    handoff = Handoff(
-        id=f"h-{d.event.id}-{role}",
-        call=call.id,
-        caller=call.caller,
-        agent=agent,
-        role=role,
-        targets=targets,
-        at=0,
-        ring="",
-        leg=None,
-        leave=rules.leave,
-        ring_s=rules.ring_s,
-        brief=f"{rules.brief}-warned" if warned and rules.brief == "brief-takeover" else rules.brief,
-        then=rules.then,
-        language=call.language,
-        state=HandoffState.RINGING,
-    )
-    _ring(d, handoff)
+    _begin(d, agent, call, role, targets, guard, rules)
     d.tell(
         agent,
         Verdict.ACCEPTED,
-        Reason.RINGING,
+        _ringing(role),
         leg=call.agent_leg,
         answers=answers,
         rule=f"handoff.{role}",
         who=targets[0].name,
     )
+
+
+def on_take_over(d: Draft, e: ev.TakeOverAsked) -> None:
+    """Ring the one who asked, as the chief is rung. When they do not come, nobody else is rung or paged for it."""
+    guard = d.guards.get(e.call)
+    if guard is None or take_over_refused(d, guard) is not None:
+        return
+    rules = replace(d.policy.now.handoffs.get("chief", HandoffRules()), then="")
+    _begin(d, guard.agent, _live(guard), "chief", (e.target,), guard, rules)
+    d.tell(guard.agent, Verdict.ACCEPTED, Reason.TAKE_OVER, leg=guard.agent_leg, who=e.target.name)
+
+
+def take_over_refused(d: Draft, guard: Guard) -> tuple[Reason, str] | None:
+    """Return why nobody may come into this call now, and the rule that says so; None when somebody may.
+
+    An acute call may be joined: nobody is taken out of it, and nothing ends it. A kind that policy does not let be
+    handed over may not, by the duty desk neither.
+    """
+    kind_rules = d.rules_of(guard)
+    if guard.state is CallState.ENDED:
+        return Reason.ENDED, ""
+    if guard.state in (CallState.ENDING, CallState.CLOSING):
+        return Reason.CALL_ENDING, ""
+    if kind_rules is not None and not kind_rules.may_transfer:
+        return Reason.NOT_TRANSFERABLE, f"kinds.{kind_rules.kind}.may_transfer"
+    if not d.connected:
+        return Reason.PBX_AWAY, ""
+    if guard.agent_leg is None:
+        return Reason.CALL_CHANGED, ""
+    running = _running(d, guard.call, "chief")
+    if running is not None:
+        return Reason.JOINED if running.state is HandoffState.JOINED else _ringing(running.role), ""
+    return None
 
 
 def on_missed(d: Draft, e: ev.ColleagueMissed) -> None:
@@ -152,6 +168,52 @@ def on_resync(d: Draft, call: LiveCall) -> None:
             d.handoff(handoff, HandoffCause.JOINED, leg=call.others[-1])
 
 
+def _begin(
+    d: Draft,
+    agent: AgentId,
+    call: LiveCall,
+    role: str,
+    targets: tuple[Target, ...],
+    guard: Guard | None,
+    rules: HandoffRules,
+) -> None:
+    warned = guard is not None and guard.warned > 0
+    handoff = Handoff(
+        id=f"h-{d.event.id}-{role}",
+        call=call.id,
+        caller=call.caller,
+        agent=agent,
+        role=role,
+        targets=targets,
+        at=0,
+        ring="",
+        leg=None,
+        leave=rules.leave,
+        ring_s=rules.ring_s,
+        brief=f"{rules.brief}-warned" if warned and rules.brief == "brief-takeover" else rules.brief,
+        then=rules.then,
+        state=HandoffState.RINGING,
+    )
+    _ring(d, handoff)
+
+
+def _running(d: Draft, call: str, role: str) -> Handoff | None:
+    """Return what keeps a further handoff in this role from beginning: one on its way, or one who has joined in it."""
+    return next((h for h in _of_call(d, call) if h.state is not HandoffState.JOINED or h.role == role), None)
+
+
+def _live(guard: Guard) -> LiveCall:
+    return LiveCall(
+        id=guard.call,
+        caller=guard.caller,
+        agent=guard.agent,
+        agent_leg=guard.agent_leg,
+        bridge=None,
+        began_at=guard.began_at,
+        language=guard.language,
+    )
+
+
 def _of_call(d: Draft, call: str) -> list[Handoff]:
     return [h for h in d.handoffs.values() if h.call == call and h.is_open]
 
@@ -175,9 +237,13 @@ def _ring(d: Draft, handoff: Handoff) -> None:
         target=handoff.target,
         ring_s=handoff.ring_s,
         brief=handoff.brief,
-        language=handoff.language,
+        language=d.policy.now.language_of(handoff.target.agent),
     )
     d.handoff(handoff, ring=ring.id)
+
+
+def _ringing(role: str) -> Reason:
+    return Reason.CHIEF_RINGING if role == "chief" else Reason.RINGING
 
 
 def _leave_by_key(d: Draft, e: ev.KeyPressed, handoff: Handoff, call: LiveCall, guard: Guard | None) -> None:
@@ -214,13 +280,4 @@ def _then(d: Draft, handoff: Handoff) -> None:
             incident = guard.incident if guard else f"i-{d.event.id}"
             pages.open_page(d, plan, incident, Severity.URGENT, "handoff")
     elif handoff.then == "chief" and handoff.role == "colleague" and guard is not None:
-        call = LiveCall(
-            id=guard.call,
-            caller=guard.caller,
-            agent=guard.agent,
-            agent_leg=guard.agent_leg,
-            bridge=None,
-            began_at=guard.began_at,
-            language=guard.language,
-        )
-        start(d, handoff.agent, call, "chief", (), guard, answers=False)
+        start(d, handoff.agent, _live(guard), "chief", (), guard, answers=False)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from policies import events as ev
 from policies.actions import Notify, StandDown
 from policies.events import Delivery
-from policies.pages import LAST_RESORT, Page, PageCause, PageState, Rung, Told, next_rung
+from policies.pages import LAST_RESORT, Page, PageCause, PageState, Rung, Told, next_rung, staffed
 from policies.rules import PagePlan, Severity
 from policies.state import Draft
 
@@ -15,7 +15,7 @@ RETRY_MOST_S = 30.0  # an alarm is not put off for long because a carrier was aw
 
 def open_page(d: Draft, plan: PagePlan, incident: str, severity: Severity, reason: str) -> Page:
     """Open a page and tell its first rung."""
-    rung = next_rung(plan, d.policy.now.office, d.at, -1, 0)
+    rung = _next_rung(d, plan, -1, 0)
     page = Page(
         id=f"p-{d.event.id}-{plan.name}",
         incident=incident,
@@ -33,10 +33,10 @@ def open_page(d: Draft, plan: PagePlan, incident: str, severity: Severity, reaso
 
 
 def on_opened(d: Draft, e: ev.PageOpened) -> None:
-    """A drill or a test: the live path, with a reason that says so."""
+    """A drill or a test: the live path, with a reason that says so. Or an alarm that is opened anew."""
     plan = d.policy.now.pages.get(e.plan)
     if plan is not None:
-        open_page(d, plan, e.incident, Severity.NORMAL, e.reason)
+        open_page(d, plan, e.incident, e.severity, e.reason)
 
 
 def on_notified(d: Draft, e: ev.Notified) -> None:
@@ -75,6 +75,15 @@ def on_answered(d: Draft, e: ev.PageAnswered) -> None:
     d.drop(page)
 
 
+def on_channel_connected(d: Draft, e: ev.ChannelConnected) -> None:
+    """What could not be sent while the channel was away is sent now, and not when its next try would be due."""
+    for page in tuple(d.pages.values()):
+        for told in page.told:
+            if told.channel == e.channel and told.delivery is Delivery.DEFERRED:
+                d.no_timer("page", page.id, f"retry {told.message}")
+                _send(d, d.pages[page.id], told)
+
+
 def on_timer(d: Draft, e: ev.TimerFired) -> None:
     """The rung's time is over, or a message may be tried again."""
     page = d.pages.get(e.timer.entity_id)
@@ -91,10 +100,16 @@ def on_timer(d: Draft, e: ev.TimerFired) -> None:
 
 def _escalate(d: Draft, page: Page) -> None:
     step = len(page.plan.steps) if page.step == LAST_RESORT else page.step
-    rung = next_rung(page.plan, d.policy.now.office, d.at, step, page.round)
+    rung = _next_rung(d, page.plan, step, page.round)
     cause = PageCause.EXHAUSTED if rung.step == LAST_RESORT else PageCause.NEXT
     page = d.page(page, cause, step=rung.step, round=rung.round)
     _tell_rung(d, page, rung)
+
+
+def _next_rung(d: Draft, plan: PagePlan, step: int, rounds_done: int) -> Rung:
+    """Look up who is on call now, and by the policy as it is now: a swap counts for pages that are under way."""
+    rules, earlier = d.policy.now, (rules for _, rules in d.policy.earlier)
+    return next_rung(staffed(plan, d.at, rules, *earlier), rules.office, d.at, step, rounds_done)
 
 
 def _tell_rung(d: Draft, page: Page, rung: Rung) -> Page:
@@ -151,7 +166,8 @@ def _all_refused(page: Page) -> bool:
 
 
 def _names(d: Draft, page: Page) -> set[str]:
-    """Return everybody who can be paged: by the page's own plan, or by any plan in force."""
+    """Return everybody who can be paged: by the page's own plan, by any plan or rota in force; and who was told."""
     plans = (page.plan, *d.policy.now.pages.values())
     contacts = [c for plan in plans for c in (plan.last_resort, *(p for step in plan.steps for p in step.people))]
-    return {c.name.casefold() for c in contacts}
+    names = {told.person for told in page.told}.union(*(rota.everybody for rota in d.policy.now.rotas.values()))
+    return {name.casefold() for name in names.union(c.name for c in contacts)}

@@ -4,6 +4,7 @@ Nothing here knows the policy: a call is made up as it was asked for, the key is
 says what follows. What comes later (nobody answers, the call ends) is told by feeding those events to `decide` too.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 
 from policies.model import AgentId, Does, KeyUse
@@ -44,6 +45,7 @@ def explain(
     *,
     warned: int | None = None,
     since_warning_s: float | None = None,
+    into: Callable[[Rules], Rules] = lambda rules: rules,
 ) -> Explanation:
     """Tell what a key would do.
 
@@ -55,12 +57,13 @@ def explain(
         at: when; without a zone it is the site's local time.
         warned: how many warnings the caller has heard. For an ending key as many as are needed, else none.
         since_warning_s: seconds since the last of them. Until the wait is over, when left out.
+        into: puts the shifts of calendars into the rules.
 
     Raises:
         UnknownKeyError: there is no such key.
     """
     when, note = local_time(settings.site.zone, at)
-    rules = resolve(settings, when.date())
+    rules = into(resolve(settings, when.date()))
     used = _key(rules, kind, key)
     return Story(settings, rules, AgentId(agent), kind or used.kind, used, when).explained(
         note, warned, since_warning_s

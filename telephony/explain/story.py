@@ -111,8 +111,6 @@ class Story:
         return replace(state, breaks={break_.id: break_})
 
     def _press(self, state: State, key: KeyUse, event: str) -> Decision:
-        agents = self._settings.agents
-        own = agents[self._agent].language if self._agent in agents else None
         began = self._at - timedelta(days=1)  # also before warnings that were long ago
         call = LiveCall(
             id=_CALL,
@@ -121,7 +119,7 @@ class Story:
             agent_leg=LegId("agent"),
             bridge="bridge",
             began_at=began,
-            language=own or self._settings.site.language,
+            language=self._settings.site.language,
         )
         pressed = ev.KeyPressed(
             id=event,

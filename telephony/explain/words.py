@@ -86,7 +86,7 @@ def action_words(action: act.Action) -> str:
         case act.Retrieve():
             return f"the caller is brought back to {action.agent}"
         case act.Ring(target=target):
-            brief = f', and hears the prompt "{action.brief}" first' if action.brief else ""
+            brief = f', and hears the prompt "{action.brief}" ({action.language}) first' if action.brief else ""
             confirm = "; a key press is asked for, since a voicemail may answer" if target.confirm else ""
             return f"{target.name} ({target.endpoint}) is rung for {action.ring_s:g} s{brief}{confirm}"
         case act.Tell(press="", reason=Reason.NOBODY_ANSWERED):

@@ -22,8 +22,14 @@ def check(look: Look) -> None:
     if bool(sms.apprise_url_file) == (sms.gateway is not None):
         both = "both an Apprise URL and a gateway" if sms.gateway else "neither an Apprise URL nor a gateway"
         look.wrong(("sms",), f"there is {both}", "give one: apprise_url_file = …, or [sms.gateway]")
+    if not sms.answer_at:
+        message = "an SMS says that the page is taken at the duty desk, also when nobody sits there"
+        look.doubtful(("sms",), message, 'add answer_at = "…": the address of the screen where it is taken')
     if sms.gateway is not None:
         _gateway(look, sms.gateway)
+        if "sender" in look.raw["sms"] and "{from}" not in sms.gateway.url + sms.gateway.body:
+            message = "the sender is sent nowhere: neither url nor body holds {from}"
+            look.doubtful(("sms", "sender"), message, "put {from} where the provider wants the sender")
 
 
 def unknown_placeholders(text: str) -> Iterable[str]:

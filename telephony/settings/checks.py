@@ -143,16 +143,22 @@ def _chain(look: Look) -> None:
     chiefs = look.settings.handoff.chief.chain
     for number, chief in enumerate(chiefs):
         at = ("handoff", "chief", "chain", number, "endpoint")
-        dialled = chief.endpoint.split("/", 1)[1].split("@")[0]
-        if is_emergency(dialled):
-            message = f"{chief.endpoint} rings an emergency or public service number"
-            look.wrong(at, message, "ring a person; 112 is for people to call")
+        _rings_person(look, at, chief.endpoint)
         if chief.endpoint in [c.endpoint for c in chiefs[:number]]:
             look.doubtful(at, f"{chief.endpoint} is rung twice", "remove one")
+    for name, person in look.settings.people.items():
+        if person.phone:
+            _rings_person(look, ("people", name, "phone"), person.phone)
     for name, key in look.settings.keys.items():
         if key.does == "chief" and not chiefs and not look.is_broken("handoff"):
             message = "this key rings the chief, and there is no chief"
             look.wrong(("keys", name, "does"), message, "add chain = […] to [handoff.chief]")
+
+
+def _rings_person(look: Look, at: KeyPath, endpoint: str) -> None:
+    if is_emergency(endpoint.split("/", 1)[1].split("@", maxsplit=1)[0]):
+        message = f"{endpoint} rings an emergency or public service number"
+        look.wrong(at, message, "ring a person; 112 is for people to call")
 
 
 def _hours(look: Look) -> None:

@@ -140,6 +140,7 @@ Prompt = Annotated[
 ]
 Language = Annotated[str, AfterValidator(_fits(r"[a-z]{2}", "a language", 'use two small letters such as "da"'))]
 Zone = Annotated[str, AfterValidator(_zone)]
+OptionalZone = Annotated[str, AfterValidator(lambda v: _zone(v) if v else v)]
 Country = Annotated[str, AfterValidator(_country)]
 Network = Annotated[str, AfterValidator(_network)]
 Url = Annotated[str, AfterValidator(_url)]
@@ -153,6 +154,13 @@ Host = Annotated[
     Field(max_length=253),
     AfterValidator(
         _fits(r"[A-Za-z0-9][A-Za-z0-9.-]*|[0-9A-Fa-f:.]+", "a host", 'use a name or an address, as "127.0.0.1"')
+    ),
+]
+OptionalHost = Annotated[
+    str,
+    Field(max_length=253),
+    AfterValidator(
+        _fits(r"|[A-Za-z0-9][A-Za-z0-9.-]*|[0-9A-Fa-f:.]+", "a host", 'use a name or an address, as "127.0.0.1"')
     ),
 ]
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -182,6 +190,27 @@ TopicPrefix = Annotated[
 ]
 Account = Annotated[
     str, AfterValidator(_fits(r"|[A-Za-z0-9_.@-]{1,64}", "an account's name", "use letters, digits, _ . @ and -"))
+]
+# Short, and in the alphabet of SMS, so that an alarm stays one SMS.
+AnswerAt = Annotated[
+    str,
+    AfterValidator(
+        _fits(
+            r"[A-Za-z0-9ÆØÅÄÖæøåäöé +()./:?=&_-]{0,60}",
+            "a place where a page can be taken",
+            "use at most 60 letters and digits: a web address, or the name of a place",
+        )
+    ),
+]
+Sender = Annotated[
+    str,
+    AfterValidator(
+        _fits(
+            r"[A-Za-z0-9 ]{1,11}|\+?[0-9]{3,15}",
+            "a sender that phones show",
+            "use at most 11 letters and digits, or a number",
+        )
+    ),
 ]
 Seconds = Annotated[float, Field(ge=0, le=DAY_S)]
 WaitSeconds = Annotated[float, Field(ge=1, le=DAY_S)]

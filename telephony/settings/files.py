@@ -26,18 +26,19 @@ def check(look: Look) -> tuple[Token, ...]:
         _mqtt(look)
     if settings.sms is not None:
         _sms(look, settings.sms)
-    if settings.prompts.folder and not _exists(look.resolve(settings.prompts.folder), folder=True):
+    if settings.prompts.folder and not exists(look.resolve(settings.prompts.folder), folder=True):
         message = f"there is no folder {settings.prompts.folder}: callers hear the machine's voice"
         look.doubtful(("prompts", "folder"), message, 'record prompts there, or write folder = ""')
-    if not settings.store.path or not _exists(look.resolve(settings.store.path).parent, folder=True):
+    if not settings.store.path or not exists(look.resolve(settings.store.path).parent, folder=True):
         message = f"the folder of {settings.store.path or 'the store'} is not there"
-        look.wrong(("store", "path"), message, "make the folder, or name another file")
+        # No error: systemd makes it when the service is started for the first time, and without it nothing starts.
+        look.doubtful(("store", "path"), message, "make it, or leave that to the service's unit (StateDirectory=)")
     return _tokens(look)
 
 
 def _needed(look: Look, at: KeyPath, name: str) -> None:
     if name:
-        _secret(look, at, name)
+        secret(look, at, name)
     else:
         message = "Asterisk asks for a secret, and no file is named"
         look.wrong(at, message, 'name a file, or use kind = "simulator" in [pbx]')
@@ -48,12 +49,12 @@ def _mqtt(look: Look) -> None:
     if mqtt is None:
         return
     if mqtt.password_file:
-        _secret(look, ("mqtt", "password_file"), mqtt.password_file)
+        secret(look, ("mqtt", "password_file"), mqtt.password_file)
     if bool(mqtt.user) != bool(mqtt.password_file):
         look.wrong(("mqtt", "user"), "user and password_file go together", "give both, or neither")
     if mqtt.ca_file and not mqtt.tls:
         look.wrong(("mqtt", "ca_file"), "is of no use without encryption", "set tls = true, or remove ca_file")
-    if mqtt.ca_file and not _exists(look.resolve(mqtt.ca_file)):
+    if mqtt.ca_file and not exists(look.resolve(mqtt.ca_file)):
         look.wrong(("mqtt", "ca_file"), f"there is no file {mqtt.ca_file}", "name the certificate authority's file")
     if mqtt.password_file and not mqtt.tls and mqtt.host not in ("127.0.0.1", "::1", "localhost"):
         look.doubtful(("mqtt", "tls"), "the password goes over the network unencrypted", "set tls = true")
@@ -62,7 +63,7 @@ def _mqtt(look: Look) -> None:
 def _sms(look: Look, sms: Sms) -> None:
     if sms.apprise_url_file:
         at: KeyPath = ("sms", "apprise_url_file")
-        url = _secret(look, at, sms.apprise_url_file)
+        url = secret(look, at, sms.apprise_url_file)
         if url and not holds_number(url):
             look.wrong(at, f"the URL in {sms.apprise_url_file} lacks {{to}}", "put {to} where the number belongs")
         if any(unknown_placeholders(url)):
@@ -71,12 +72,12 @@ def _sms(look: Look, sms: Sms) -> None:
     if sms.gateway is not None and sms.gateway.headers_file:
         name = sms.gateway.headers_file
         at = ("sms", "gateway", "headers_file")
-        for number, line in enumerate(_secret(look, at, name, one_line=False).splitlines(), 1):
+        for number, line in enumerate(secret(look, at, name, one_line=False).splitlines(), 1):
             if line.strip() and not _HEADER.fullmatch(line.strip()):
                 look.wrong(at, f"{name}, line {number}, is not a header", "write `Name: value`, one on each line")
 
 
-def _secret(look: Look, at: KeyPath, name: str, *, one_line: bool = True, may_be_empty: bool = False) -> str:
+def secret(look: Look, at: KeyPath, name: str, *, one_line: bool = True, may_be_empty: bool = False) -> str:
     """Look at a file that only the service may read; return its text, "" when something is wrong."""
     file = look.resolve(name)
     try:
@@ -118,7 +119,7 @@ def _tokens(look: Look) -> tuple[Token, ...]:
     at: KeyPath = ("http", "tokens_file")
     if not http.tokens_file:
         return ()
-    text = _secret(look, at, http.tokens_file, one_line=False, may_be_empty=True)
+    text = secret(look, at, http.tokens_file, one_line=False, may_be_empty=True)
     if not text:
         return ()
     try:
@@ -135,7 +136,8 @@ def _tokens(look: Look) -> tuple[Token, ...]:
     return tokens
 
 
-def _exists(path: Path, *, folder: bool = False) -> bool:
+def exists(path: Path, *, folder: bool = False) -> bool:
+    """Tell whether there is such a file, or such a folder."""
     try:
         return path.is_dir() if folder else path.is_file()
     except OSError:  # a name that is too long, a folder that may not be entered

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from telephony.errors import ConfigError, Mistake
-from telephony.settings import carriers, checks, files, lines, people
+from telephony.settings import carriers, checks, files, lines, panel, people, rota_checks
 from telephony.settings.lines import Path as KeyPath
 from telephony.settings.look import Look, PromptsMissing
 from telephony.settings.model import Origin, Settings
@@ -61,7 +61,9 @@ def _read(path: Path, prompts_missing: PromptsMissing | None) -> tuple[Settings 
     look = Look(settings, raw, where, path, broken, prompts_missing)
     checks.check(look)
     people.check(look)
+    rota_checks.check(look)
     carriers.check(look)
+    panel.check(look)
     tokens = files.check(look)
     found = sorted([*found, *look.found], key=lambda m: (m.line or 0, m.key))
     warnings = tuple(m for m in found if m.severity == "warning")

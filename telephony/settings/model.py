@@ -8,7 +8,7 @@ from pydantic import Field, PrivateAttr
 
 from telephony.errors import Mistake
 from telephony.settings import fields as f
-from telephony.settings import policy, surroundings
+from telephony.settings import policy, rota, surroundings
 from telephony.settings.lines import Lines, dotted
 from telephony.settings.lines import Path as KeyPath
 from telephony.settings.tokens import Token
@@ -43,6 +43,7 @@ class Settings(f.Strict):
     pbx: surroundings.Pbx = surroundings.Pbx()
     store: surroundings.Store = surroundings.Store()
     http: surroundings.Http = surroundings.Http()
+    panel: surroundings.Panel = surroundings.Panel()
     prompts: surroundings.Prompts = surroundings.Prompts()
     mqtt: surroundings.Mqtt | None = None
     sms: surroundings.Sms | None = None
@@ -53,6 +54,7 @@ class Settings(f.Strict):
     breaks: policy.Breaks = policy.Breaks()
     office_hours: policy.Hours = policy.Hours()
     people: dict[f.Name, policy.Person] = Field(default_factory=dict)
+    rotas: dict[f.Name, rota.Rota] = Field(default_factory=dict)
     pages: dict[f.Name, policy.Plan] = Field(default_factory=dict)
     agents: dict[f.Name, policy.Agent] = Field(default_factory=dict)
     queues: dict[f.QueueName, policy.Queue] = Field(default_factory=dict)
@@ -88,12 +90,8 @@ class Settings(f.Strict):
         """
         return self.path(name).read_text(encoding="utf-8").strip()
 
-    def line_of(self, key: str) -> int | None:
-        """Return the line of a dotted key such as `kinds.abuse.wait_s`, or None when the file leaves it out."""
-        return self._origin.lines.at(tuple(key.split(".")))
-
     def line_near(self, key: str) -> int | None:
-        """Return the line of a dotted key, else of the nearest table above it, else None."""
+        """Return the line of a dotted key such as `kinds.abuse.wait_s`, else of the nearest table above it."""
         return self._origin.lines.near(tuple(key.split(".")))
 
     @property

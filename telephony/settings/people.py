@@ -45,13 +45,15 @@ def _plan(look: Look, name: str, plan: Plan) -> None:
         look.wrong((*at, "steps"), "has no step", "add a step with people and wait_s")
     for number, step in enumerate(plan.steps):
         where = (*at, "steps", number, "people")
-        if not step.people:
-            look.wrong(where, "nobody is on this step", "name people of [people], or remove the step")
+        if not step.people and not step.rotas:
+            look.wrong(where, "nobody is on this step", "name people of [people] or rotas, or remove the step")
+        for index, rota in enumerate(step.rotas):
+            known(look, (*at, "steps", number, "rotas", index), "rotas", rota)
         for index, person in enumerate(step.people):
-            _known(look, (*where, index), person)
+            known(look, (*where, index), "people", person)
         if len(set(step.people)) < len(step.people):
             look.doubtful(where, "somebody stands twice on this step", "remove one")
-    _known(look, (*at, "last_resort"), plan.last_resort)
+    known(look, (*at, "last_resort"), "people", plan.last_resort)
     if not plan.steps or look.is_broken("people"):
         return
     if not _reaches(look, plan, "outside"):
@@ -62,15 +64,21 @@ def _plan(look: Look, name: str, plan: Plan) -> None:
         look.doubtful((*at, "steps"), message, 'add a step with when = "office" or "always"')
 
 
-def _known(look: Look, at: KeyPath, person: str) -> None:
-    if not look.knows("people", person):
-        hint = did_you_mean(person, look.names("people"))
-        look.wrong(at, f'there is nobody called "{person}"', f"add [people.{person}]{hint}")
+def known(look: Look, at: KeyPath, section: str, name: str) -> None:
+    """Look whether `name`, which stands at `at`, is in that section."""
+    if not look.knows(section, name):
+        hint = did_you_mean(name, look.names(section))
+        words = "there is nobody called" if section == "people" else "there is no rota"
+        look.wrong(at, f'{words} "{name}"', f"add [{section}.{name}]{hint}")
 
 
 def _reaches(look: Look, plan: Plan, when: str) -> bool:
     people = look.settings.people
     return any(
-        step.when in ("always", when) and any(n in people and (people[n].sms or people[n].mqtt) for n in step.people)
+        step.when in ("always", when)
+        and (
+            any(n in people and (people[n].sms or people[n].mqtt) for n in step.people)
+            or any(look.knows("rotas", n) for n in step.rotas)  # when somebody is, `telephony.gaps` looks at
+        )
         for step in plan.steps
     )

@@ -133,17 +133,22 @@ class Person(f.Strict):
         mqtt: name of the person's topic, "" for none.
         sms: phone number, "" for none.
         language: of the messages, "" for the site's.
+        phone: how the PBX rings this person, who takes a call over from the duty desk; None for not at all.
+        phone_confirm: a voicemail may answer there, so a key press is asked for.
     """
 
     mqtt: f.OptionalName = ""
     sms: Annotated[str, Field(max_length=40)] = ""
     language: f.Language | None = None
+    phone: f.Endpoint | None = None
+    phone_confirm: bool = True
 
 
 class Step(f.Strict):
-    """One rung of a page plan, see `policies.rules.Step`."""
+    """One rung of a page plan, see `policies.rules.Step`: people, or rotas, or both."""
 
-    people: list[f.Name]
+    people: list[f.Name] = Field(default_factory=list)
+    rotas: list[f.Name] = Field(default_factory=list)
     wait_s: Annotated[float, Field(ge=10, le=f.DAY_S)]
     when: Literal["always", "office", "outside"] = "always"
 
@@ -164,7 +169,7 @@ class Agent(f.Strict):
         name: shown to colleagues.
         interface: how the PBX rings the agent, None where the queues say it.
         team: colleagues of the same team are rung first.
-        language: of the agent's callers where the queue has none, None for the site's.
+        language: the agent's own, for what is said to the agent; None for the site's.
     """
 
     name: f.Text = ""

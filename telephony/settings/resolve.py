@@ -8,7 +8,7 @@ import holidays
 
 from policies import rules as r
 from policies.model import AgentId, Does, KeyUse, Target
-from telephony.settings import policy
+from telephony.settings import policy, rota
 from telephony.settings.fields import span
 from telephony.settings.model import Settings
 from telephony.settings.numbers import mobile_number
@@ -45,6 +45,11 @@ def rules(settings: Settings, today: date | None = None) -> r.Rules:
         pages={name: _plan(name, plan, contacts) for name, plan in settings.pages.items()},
         office=r.OfficeHours(zone, _week(settings.office_hours), closed_days(settings, range(year - 1, year + 16))),
         teams={name: agent.team for name, agent in settings.agents.items() if agent.team},
+        language=settings.site.language,
+        languages={name: agent.language for name, agent in settings.agents.items() if agent.language},
+        rotas={name: rota.resolved(name, given, zone) for name, given in settings.rotas.items()},
+        people=contacts,
+        phones={n: Target(n, p.phone, None, p.phone_confirm) for n, p in settings.people.items() if p.phone},
         late_key_s=presses.late_key_s,
         late_flag_s=presses.late_flag_s,
         double_press_s=presses.double_press_s,
@@ -111,7 +116,12 @@ def _plan(name: str, plan: policy.Plan, contacts: Mapping[str, r.Contact]) -> r.
     return r.PagePlan(
         name=name,
         steps=tuple(
-            r.Step(tuple(contacts[person] for person in dict.fromkeys(step.people)), step.wait_s, r.When(step.when))
+            r.Step(
+                people=tuple(contacts[person] for person in dict.fromkeys(step.people)),
+                wait_s=step.wait_s,
+                when=r.When(step.when),
+                rotas=tuple(dict.fromkeys(step.rotas)),
+            )
             for step in plan.steps
         ),
         last_resort=contacts[plan.last_resort],

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from adapters.asterisk import announcers, deafness, snippets
+from adapters.asterisk import announcers, snippets
 from policies import actions as act
 from policies import events as ev
 from policies.events import Played
 from policies.model import LegId, LiveCall, Outcome
 from tests.asterisk.test_procedures import talking
 from tests.conftest import _lab
+from tests.contract.asking import announce, ring
 from tests.contract.asterisk_world import AsteriskWorld, open_world, open_world_at, site
 from tests.contract.permits import permit_for
-from tests.contract.test_pbx_contract import announce, ring
 from tests.lab.asterisk import Asterisk
 
 pytestmark = pytest.mark.asterisk
@@ -233,29 +233,3 @@ async def test_the_connection_cut_in_the_middle(world: AsteriskWorld) -> None:
     caller.listen_anew()
     agent.listen_anew()
     await world.until(lambda: caller.has_heard("agent1") and agent.has_heard("caller"))
-
-
-@pytest.mark.parametrize("deaf", [1, 99])
-async def test_a_deaf_leg_is_cured(world: AsteriskWorld, monkeypatch: pytest.MonkeyPatch, deaf: int) -> None:
-    """The first looks see no packet: cured and played from the beginning, twice at most; then NOT_HEARD is said."""
-    looks = 0
-    real = deafness.is_deaf
-
-    async def look(*args: object) -> bool:
-        nonlocal looks
-        looks += 1
-        return looks <= deaf or await real(*args)  # type: ignore[arg-type]
-
-    monkeypatch.setattr("adapters.asterisk.procedures_announce.is_deaf", look)
-    caller, agent, call = await talking(world)
-    done = await world.pbx.announce(announce(call))
-    assert looks == (2 if deaf == 1 else 3)
-    if deaf == 1:
-        assert done.played is Played.HEARD
-        await world.until(lambda: caller.has_heard("warning") and agent.has_heard("warning"))
-    else:
-        assert done.played is Played.NOT_HEARD
-        assert not caller.has_heard("warning")
-        await gone_within(world, 2)
-    assert caller.is_in_call
-    assert agent.is_in_call

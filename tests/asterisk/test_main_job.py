@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from adapters.prompts.library import PromptLibrary
-from tests.asterisk.conftest import Mobile, pause_of
+from tests.asterisk.house import Mobile, pause_of
 from tests.conftest import MakeAsterisk
 from tests.lab import listening
 from tests.lab.asterisk import Asterisk
@@ -135,8 +135,8 @@ async def test_main_job(
     since = time.monotonic()
     await at_agent.press("*91")
     await until(lambda: service.moved_to("warned"), 12, "evidence that the caller was warned")
-    assert listening.heard_whole(at_caller, prompt("warning"), since)
-    assert listening.heard_whole(at_agent, prompt("warning"), since)
+    await until(lambda: listening.heard_whole(at_caller, prompt("warning"), since), 3, "the caller hears it whole")
+    await until(lambda: listening.heard_whole(at_agent, prompt("warning"), since), 3, "the agent hears it whole")
 
     # At once again: not yet, the call goes on.
     await at_agent.press("*91")

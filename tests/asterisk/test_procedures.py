@@ -17,6 +17,7 @@ from policies.model import AgentId, LiveCall, Outcome, Source
 from policies.reasons import Reason
 from telephony.ports import CodePressed
 from tests.conftest import _lab
+from tests.contract.asking import AGENT, announce, pause, ring
 from tests.contract.asterisk_world import (
     SIDE,
     AsteriskWorld,
@@ -27,7 +28,6 @@ from tests.contract.asterisk_world import (
     site,
 )
 from tests.contract.permits import permit_for
-from tests.contract.test_pbx_contract import AGENT, announce, pause, ring
 from tests.lab import listening
 from tests.lab.asterisk import Asterisk
 from tests.lab.raw import Ami

@@ -6,16 +6,8 @@ import time
 
 import pytest
 
-from tests.asterisk.conftest import (
-    AGENT_HZ,
-    PROMPTS,
-    VOICE_DBFS,
-    House,
-    begins_to_hear,
-    hear_each_other,
-    heard_nothing_of,
-    mobile_at,
-)
+from tests.asterisk.ears import AGENT_HZ, PROMPTS, VOICE_DBFS, begins_to_hear, hear_each_other, heard_nothing_of
+from tests.asterisk.house import House, mobile_at
 from tests.lab import listening
 from tests.lab.audio import tone
 from tests.lab.waiting import until

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from tests.asterisk.conftest import SITE, House, hear_each_other, open_house
+from tests.asterisk.ears import hear_each_other
+from tests.asterisk.house import SITE, House, open_house
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="module")]
 

@@ -7,16 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from tests.asterisk.conftest import (
-    COLLEAGUE_HZ,
-    SITE,
-    VOICE_DBFS,
-    House,
-    begins_to_hear,
-    hear_each_other,
-    heard,
-    open_house,
-)
+from tests.asterisk.ears import COLLEAGUE_HZ, VOICE_DBFS, begins_to_hear, hear_each_other, hears_prompt
+from tests.asterisk.house import SITE, House, open_house
 from tests.lab import listening
 from tests.lab.audio import tone
 from tests.lab.waiting import until
@@ -90,7 +82,7 @@ async def test_calls_go_on_when_bagvagt_is_killed(centre: House) -> None:
 
     await agent2.is_ended(2)
     await second.is_ended(8)
-    assert heard(second, "closing", since)
+    await hears_prompt(second, "closing", since)
     assert second.bye_at is not None
     await hear_each_other(first, agent1)
     await hear_each_other(third, agent3)
@@ -99,7 +91,7 @@ async def test_calls_go_on_when_bagvagt_is_killed(centre: House) -> None:
     at_colleague.say(tone(COLLEAGUE_HZ, level_dbfs=VOICE_DBFS))
     await until(lambda: listening.packets(at_colleague, brief) > 100, 8, "the brief's time")
     await hear_each_other(third, at_colleague, hz=COLLEAGUE_HZ)
-    assert heard(at_colleague, "brief-takeover", brief)
+    await hears_prompt(at_colleague, "brief-takeover", brief)
     await hear_each_other(third, agent3)
 
     words = centre.words()
@@ -111,7 +103,7 @@ async def test_calls_go_on_when_bagvagt_is_killed(centre: House) -> None:
     since = time.monotonic()
     assert (await service.press("warn", "agent1"))["reason"] == "warning_started"
     await words.until_moved("warned")
-    assert heard(first, "warning", since)
+    await hears_prompt(first, "warning", since)
     await hear_each_other(first, agent1)
     for call in (first, third):
         await call.hang_up()
@@ -146,5 +138,5 @@ async def test_bagvagt_comes_back_by_itself_when_asterisk_is_killed(centre: Hous
     since = time.monotonic()
     await service.press("warn", "agent2")
     await words.until_moved("warned", count=2)
-    assert heard(second, "warning", since)
+    await hears_prompt(second, "warning", since)
     await hear_each_other(second, agent2)

@@ -6,19 +6,17 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from tests.asterisk.conftest import (
+from tests.asterisk.ears import (
     AGENT_HZ,
     CHIEF_HZ,
     COLLEAGUE_HZ,
-    SITE,
     VOICE_DBFS,
-    House,
     hear_each_other,
-    heard,
     heard_nothing_of,
+    hears_prompt,
     longest_silence_s,
-    open_house,
 )
+from tests.asterisk.house import SITE, House, open_house
 from tests.lab import listening
 from tests.lab.audio import tone
 from tests.lab.waiting import until
@@ -93,7 +91,7 @@ async def test_a_colleague_hears_the_brief_alone_joins_and_the_agent_leaves(calm
     await at_agent.is_ended(5)
     await hear_each_other(at_caller, at_colleague, hz=COLLEAGUE_HZ)
     over = time.monotonic()
-    assert heard(at_colleague, "brief-takeover-warned", since)
+    await hears_prompt(at_colleague, "brief-takeover-warned", since)
     assert heard_nothing_of(at_caller, "brief-takeover-warned", since)
     assert longest_silence_s(at_caller, began, over) < 2
     await hear_each_other(at_caller, at_colleague, hz=COLLEAGUE_HZ)
@@ -121,7 +119,7 @@ async def test_nobody_answers_the_agent_is_told_and_the_chief_chain_is_next(calm
     at_chief.answer()
     at_chief.say(tone(CHIEF_HZ, level_dbfs=VOICE_DBFS))
     await words.until_told("joined")
-    assert heard(at_chief, "brief-chief", since)
+    await hears_prompt(at_chief, "brief-chief", since)
     assert heard_nothing_of(at_caller, "brief-chief", since)
     # leave = "by_key": all three are in the call, until the agent presses again.
     await hear_each_other(at_caller, at_agent)

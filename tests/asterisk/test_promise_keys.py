@@ -7,15 +7,8 @@ import aiohttp
 import pytest
 
 from adapters.prompts.library import PromptLibrary
-from tests.asterisk.conftest import (
-    CALLER_HZ,
-    PROMPTS,
-    VOICE_DBFS,
-    House,
-    hear_each_other,
-    heard,
-    heard_nothing_of,
-)
+from tests.asterisk.ears import CALLER_HZ, PROMPTS, VOICE_DBFS, hear_each_other, heard_nothing_of, hears_prompt
+from tests.asterisk.house import House
 from tests.lab import listening
 from tests.lab.audio import RATE_HZ, Audio, read_wav, tone
 from tests.lab.waiting import until
@@ -66,7 +59,7 @@ async def test_a_speed_dial_warns_while_the_caller_is_held(house: House) -> None
     speed_dial = await (await house.phone("agent2")).dial("8591")
     await words.until_moved("warned")
     await speed_dial.is_ended()
-    assert heard(at_caller, "warning", since)
+    await hears_prompt(at_caller, "warning", since)
     assert listening.heard_whole(speed_dial, answer_tone("tone-accepted"), since), "the agent's own tone"
     await at_agent.resume()
     await hear_each_other(at_caller, at_agent)
@@ -104,7 +97,7 @@ async def test_a_key_is_pressed_over_http_by_action_url_and_on_the_command_line(
     assert printed.strip() == "accepted: The caller is being warned."
     await words.until_moved("warned", count=3)
     for call in calls:
-        assert heard(call, "warning", since)
+        await hears_prompt(call, "warning", since)
         await call.hang_up()
 
 
@@ -132,7 +125,7 @@ async def test_a_key_with_two_calls_means_the_one_that_is_up(house: House) -> No
     since = time.monotonic()
     assert (await house.service.press("warn", "agent8"))["reason"] == "warning_started"
     await words.until_moved("warned")
-    assert heard(second, "warning", since)
+    await hears_prompt(second, "warning", since)
     assert heard_nothing_of(first, "warning", since)
     await again.hold()
     await asyncio.sleep(1.0)  # past presses.double_press_s

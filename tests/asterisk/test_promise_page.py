@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.asterisk.conftest import SITE, House, Mobile, mobile_at, open_house
+from tests.asterisk.house import SITE, House, Mobile, mobile_at, open_house
 from tests.lab.service import fake_clock
 from tests.lab.waiting import until
 

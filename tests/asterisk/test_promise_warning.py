@@ -7,15 +7,8 @@ import time
 import pytest
 
 from adapters.prompts.library import PromptLibrary
-from tests.asterisk.conftest import (
-    AGENT_HZ,
-    CALLER_HZ,
-    VOICE_DBFS,
-    House,
-    begins_to_hear,
-    hear_each_other,
-    heard,
-)
+from tests.asterisk.ears import AGENT_HZ, CALLER_HZ, VOICE_DBFS, begins_to_hear, hear_each_other, heard, hears_prompt
+from tests.asterisk.house import House
 from tests.lab import listening
 from tests.lab.audio import read_wav, tone
 from tests.lab.phone import Call
@@ -51,9 +44,9 @@ async def test_the_whole_warning_is_heard_whoever_is_silent_muted_or_held(house:
     await until(lambda: len(words.moved("warned")) == len(calls), 10, "all are warned")
     for (agent_mutes, caller_mutes, held), (at_caller, at_agent) in calls.items():
         which = f"agent mutes: {agent_mutes}, caller mutes: {caller_mutes}, held: {held}"
-        assert heard(at_caller, "warning", since), f"the caller; {which}"
+        await hears_prompt(at_caller, "warning", since, f"the caller; {which}")
         if not held:  # who holds the other side is sent nothing
-            assert heard(at_agent, "warning", since), f"the agent; {which}"
+            await hears_prompt(at_agent, "warning", since, f"the agent; {which}")
     assert words.did("Announce") == len(calls), "the first try was enough"
     for at_caller, at_agent in calls.values():
         at_agent.mute(on=False)
@@ -77,7 +70,7 @@ async def test_the_end_key_is_refused_while_the_warning_plays_and_inside_the_wai
     answer = await house.service.press("end", "agent17")
     assert (answer["verdict"], answer["reason"]) == ("not_yet", "warning_playing")
     await words.until_moved("warned")
-    assert heard(at_caller, "warning", since)
+    await hears_prompt(at_caller, "warning", since)
     answer = await house.service.press("warn", "agent17")
     assert (answer["verdict"], answer["reason"], answer["rule"]) == ("not_yet", "wait", "kinds.abuse.wait_s")
     assert 0 < answer["wait_s"] <= 1.5
@@ -89,7 +82,7 @@ async def test_the_end_key_is_refused_while_the_warning_plays_and_inside_the_wai
     assert (answer["verdict"], answer["reason"]) == ("accepted", "ending")
     await at_agent.is_ended(2)
     await at_caller.is_ended(8)
-    assert heard(at_caller, "closing", since)
+    await hears_prompt(at_caller, "closing", since)
     assert at_caller.bye_at is not None
 
 
@@ -139,6 +132,38 @@ async def test_a_prompt_that_is_missing_ends_nothing_and_the_agent_is_told(house
     await at_caller.hang_up()
 
 
+async def throw_the_announcer_out(house: House) -> None:
+    """Kick it out of the bridge, as somebody with a console could, once it stands in one."""
+
+    async def kicked() -> bool:
+        for line in (await house.pbx.cli("core show channels concise")).splitlines():
+            name, *_, bridge, _unique = line.split("!")
+            if name.startswith("Local/join@bagvagt-") and name.endswith(";2") and bridge:
+                return "Kick" in await house.pbx.cli(f"bridge kick {bridge} {name}")
+        return False
+
+    await until(kicked, 8, "the announcer is thrown out")
+
+
+async def test_a_warning_that_was_cut_short_is_not_heard_and_the_end_key_is_refused(house: House) -> None:
+    """The announcer is thrown out of the call at each try while the agent talks: packets flow, and prove nothing."""
+    words = house.words()
+    at_caller, at_agent = await house.talk_in_tones("agent25")
+    since = time.monotonic()
+    await house.service.press("slow", "agent25")
+    await throw_the_announcer_out(house)
+    await until(lambda: words.did("Announce") == 2, 10, "it is tried once more, as policy's warning_tries says")
+    await throw_the_announcer_out(house)
+    await words.until_told("warning_not_heard")
+    answer = await house.service.press("end", "agent25")
+    assert (answer["verdict"], answer["reason"]) == ("not_permitted", "no_warning_yet")
+    assert not words.moved("warned")
+    assert not words.did("Release")
+    assert not heard(at_caller, "long", since)
+    await hear_each_other(at_caller, at_agent)
+    await at_caller.hang_up()
+
+
 async def test_a_caller_who_was_transferred_after_the_warning_is_not_ended(house: House) -> None:
     """Blind transfer to agent22: neither agent's key ends the call; the new agent's caller is warned anew."""
     words = house.words()
@@ -162,7 +187,7 @@ async def test_a_caller_who_was_transferred_after_the_warning_is_not_ended(house
     await until(lambda: words.did("Announce") == 2, 5, "warned anew")
     await begins_to_hear(at_second)
     await until(lambda: len([m for m in words.said("decided") if "warning→warned" in str(m["moved"])]) == 2, 8, "heard")
-    assert heard(at_caller, "warning", since)
+    await hears_prompt(at_caller, "warning", since)
     assert not words.did("Release")
     await hear_each_other(at_caller, at_second)
     await at_caller.hang_up()

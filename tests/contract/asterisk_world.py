@@ -211,6 +211,15 @@ class AsteriskWorld:
         """The agent's calls in one bridge, as the adapter shows them."""
         return tuple(c for c in self.pbx.calls_of(AgentId(agent)) if c.bridge is not None)
 
+    async def throw_voice_out(self, call: LiveCall) -> None:
+        await self.lab.cli(f"bridge kick {call.bridge} {self.voice_in(call)}")
+
+    def voice_in(self, call: LiveCall) -> str:
+        """The channel of the announcer that stands in this call's bridge."""
+        tracker, bridge = self.pbx.tracker, call.bridge or ""
+        names = (tracker.channel_name(leg) for leg in set(tracker.legs_in(bridge)) - set(tracker.people_in(bridge)))
+        return next(name for name in names if name is not None)
+
     async def pauses(self, agent: str) -> dict[str, str | None]:
         async with Ami(self.lab) as ami:
             await ami.send("QueueStatus")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from adapters.simulator.dialplan import Dialplan
 from adapters.simulator.parts import Leg, Phone, Place, Sound
-from adapters.simulator.pbx import SimulatedPbx
+from adapters.simulator.pbx import GONE, SimulatedPbx
 from adapters.simulator.people import People
 from adapters.simulator.timing import LoopTime
 from adapters.simulator.world import SimWorld
@@ -146,6 +146,10 @@ class SimulatorWorld:
         caller.listen_anew()
         agent.listen_anew()
         return caller, self.pbx.calls_of(AgentId(agent.name))[-1]
+
+    async def throw_voice_out(self, call: LiveCall) -> None:
+        for play in [p for p in self.sim.media.plays.values() if p.bridge is not None and p.bridge.id == call.bridge]:
+            self.sim.media.stop(play.id, GONE)
 
     async def pauses(self, agent: str) -> dict[str, str | None]:
         return {m.queue: m.reason if m.paused else None for m in self.sim.queues.of(AgentId(agent))}

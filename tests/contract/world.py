@@ -1,10 +1,10 @@
 """What the contract suite needs of a world with a PBX in it; real phones on one side, the simulator on the other.
 
-`tests/contract/test_pbx_contract.py` runs the same tests over every world, so that the simulator cannot drift from the
-real Asterisk. A world is a small contact centre: a caller's number that leads to the queue `support`; agents `agent1`
-and `agent2` and the phones `colleague` and `chief`. agent1 is a static member of the queues `support` and `second`,
-agent2 of `second` alone; the other two of none. A phone that nobody has seated does not answer. Everybody who is seated
-talks all the time, each in a voice of their own, unless muted.
+The tests of this folder run over every world, so that the simulator cannot drift from the real Asterisk. A world is a
+small contact centre: a caller's number that leads to the queue `support`; agents `agent1` and `agent2` and the phones
+`colleague` and `chief`. agent1 is a static member of the queues `support` and `second`, agent2 of `second` alone; the
+other two of none. A phone that nobody has seated does not answer. Everybody who is seated talks all the time, each in a
+voice of their own, unless muted.
 
 Each kind of world is a module with one function `open_world(folder: Path) -> AbstractAsyncContextManager[World]`:
 `tests/contract/asterisk_world.py` and `tests/contract/simulator_world.py`.
@@ -115,6 +115,10 @@ class World(Protocol):
         Returns:
             the caller, and the call as the adapter shows it.
         """
+        ...
+
+    async def throw_voice_out(self, call: LiveCall) -> None:
+        """Somebody else takes what speaks for Bagvagt out of the call, in the middle; caller and agent talk on."""
         ...
 
     async def pauses(self, agent: str) -> dict[str, str | None]:

@@ -3,18 +3,15 @@
 import asyncio
 import contextlib
 import os
-import shutil
 import signal
-import tempfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
 
 from tests.lab import confs, rootfs, slots
 from tests.lab.audio import tone, write_wav
 from tests.lab.phone import Phone
-from tests.lab.waiting import until
+from tests.lab.server import Server
 
-START_LIMIT_S = 30.0
 # The rootfs stays untouched: what an instance changes lies in a folder of its own, mounted where Asterisk
 # looks. The mounts are in a namespace of the process, so that a killed test run leaves none behind.
 # The process also needs to resolve the machine's own name: pjsip stalls for seconds when it can't.
@@ -28,7 +25,7 @@ exec chroot "$ROOT" /usr/sbin/asterisk -f -C /lab/etc/asterisk.conf
 """
 
 
-class Asterisk:
+class Asterisk(Server):
     """One instance. `await Asterisk.create(...)`, then `start`; `close` ends it and removes all of it.
 
     Attributes:
@@ -44,12 +41,11 @@ class Asterisk:
             root: the rootfs from `scripts/lab`.
             site: what stands in the contact centre.
         """
+        super().__init__("asterisk", start_limit_s=30.0)
         self.root, self.site = root, site
         self.slot = slots.take()
-        self.folder = Path(tempfile.mkdtemp(prefix="bagvagt-lab-"))
         self.sounds = self.folder / "data" / "sounds"
         self.phones = {name: self.slot.phone(n) for n, name in enumerate(site.agents, 1)}
-        self.process: asyncio.subprocess.Process | None = None
         self._open_phones: list[Phone] = []
         self._write()
 
@@ -70,9 +66,9 @@ class Asterisk:
 
     @property
     def log(self) -> str:
-        """All that Asterisk has logged."""
-        path = self.folder / "log" / "messages"
-        return path.read_text(errors="replace") if path.exists() else ""
+        """All that Asterisk has printed, and then logged."""
+        messages = self.folder / "log" / "messages"
+        return super().log + (messages.read_text(errors="replace") if messages.exists() else "")
 
     def _write(self) -> None:
         for name in ("etc", "var/keys", "data/moh", "data/sounds", "spool", "run", "log", "cache"):
@@ -92,31 +88,16 @@ class Asterisk:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
 
-    async def start(self) -> Self:
-        """Starts it and waits until it is fully booted.
+    def command(self) -> list[str]:
+        """Asterisk in its rootfs."""
+        return [*rootfs.namespace(), "sh", "-c", RUN]
 
-        Raises:
-            RuntimeError: it ended by itself; the text holds the end of its log.
-            TimeoutError: not ready within `START_LIMIT_S`.
-        """
-        environment = {**os.environ, "ROOT": str(self.root), "HERE": str(self.folder)}
-        environment["PATH"] = environment.get("PATH", "") + ":/usr/sbin:/sbin"
-        with (self.folder / "log" / "console").open("ab") as console:
-            self.process = await asyncio.create_subprocess_exec(
-                # Should the test run be killed, Asterisk goes with it.
-                *("setpriv", "--pdeathsig", "KILL", *rootfs.namespace(), "sh", "-c", RUN),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=console,
-                stderr=console,
-                env=environment,
-            )
-        await until(self._answers, START_LIMIT_S, "Asterisk fully booted")
-        return self
+    def environment(self) -> Mapping[str, str]:
+        """Where `RUN` finds both."""
+        return {"ROOT": str(self.root), "HERE": str(self.folder)}
 
-    async def _answers(self) -> bool:
-        if self.process is None or self.process.returncode is not None:
-            console = (self.folder / "log" / "console").read_text(errors="replace")
-            raise RuntimeError(f"Asterisk ended while starting:\n{console}\n{self.log[-4000:]}")
+    async def answers(self) -> bool:
+        """Whether it is fully booted."""
         try:
             return "fully booted" in await self.cli("core waitfullybooted")
         except OSError:
@@ -146,39 +127,8 @@ class Asterisk:
         """Reloads a module, such as `res_pjsip.so` or `manager`; all of them without a name."""
         return await self.cli(f"module reload {module}".strip())
 
-    async def kill(self) -> None:
-        """Ends it as a power cut would: SIGKILL."""
-        await self._end(signal.SIGKILL)
-
-    async def stop(self) -> None:
-        """Ends it in order; calls are dropped."""
-        await self._end(signal.SIGTERM)
-
-    async def restart(self) -> Self:
-        """`stop`, then `start` with the same ports and folders."""
-        await self.stop()
-        return await self.start()
-
-    def freeze(self) -> None:
-        """Stops it in its tracks, sockets open, until `thaw`."""
-        self._signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        """Lets a frozen instance go on."""
-        self._signal(signal.SIGCONT)
-
-    def _signal(self, number: signal.Signals) -> None:
-        if self.process is not None and self.process.returncode is None:
-            self.process.send_signal(number)
-
     async def _end(self, number: signal.Signals) -> None:
-        self._signal(number)
-        if self.process is not None:
-            try:
-                await asyncio.wait_for(self.process.wait(), 10)
-            except TimeoutError:
-                self._signal(signal.SIGKILL)
-                await self.process.wait()
+        await super()._end(number)
         (self.folder / "run" / "asterisk.ctl").unlink(missing_ok=True)
 
     async def phone(self, name: str, **options: object) -> Phone:
@@ -213,7 +163,5 @@ class Asterisk:
         """Ends Asterisk and every phone, frees the ports and removes the folder."""
         for phone in self._open_phones:
             await phone.close()
-        self._signal(signal.SIGCONT)
-        await self.kill()
+        await super().close()
         self.slot.release()
-        shutil.rmtree(self.folder, ignore_errors=True)

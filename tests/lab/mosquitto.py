@@ -4,26 +4,19 @@ import asyncio
 import contextlib
 import os
 import shutil
-import signal
 import socket
 import subprocess
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Self
 
-from tests.lab.waiting import until
-
-START_LIMIT_S = 10.0
-_PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
+from tests.lab.server import PATH, Server
 
 
 def program() -> str | None:
     """Where mosquitto is; None if it is not installed (Debian: `apt-get install mosquitto`)."""
-    return shutil.which("mosquitto", path=_PATH)
+    return shutil.which("mosquitto", path=PATH)
 
 
-class Mosquitto:
+class Mosquitto(Server):
     """A broker that keeps its port, its retained messages and its sessions over restarts.
 
     Attributes:
@@ -38,12 +31,11 @@ class Mosquitto:
             users: name → password; without it anybody may connect.
             acl: text of an ACL file (mosquitto.conf(5), `acl_file`).
         """
+        super().__init__("mosquitto", start_limit_s=10.0)
         self.host = "127.0.0.1"
         with socket.socket() as probe:
             probe.bind((self.host, 0))
             self.port: int = probe.getsockname()[1]
-        self.folder = Path(tempfile.mkdtemp(prefix="bagvagt-mosquitto-"))
-        self.process: asyncio.subprocess.Process | None = None
         self._write(users, acl)
 
     def _write(self, users: Mapping[str, str] | None, acl: str) -> None:
@@ -71,34 +63,19 @@ class Mosquitto:
             lines.append(f"acl_file {file}")
         (self.folder / "mosquitto.conf").write_text("\n".join(lines) + "\n")
 
-    @property
-    def log(self) -> str:
-        """All that it has logged."""
-        return (self.folder / "log").read_text(errors="replace")
-
-    async def start(self) -> Self:
-        """Starts it and waits until it takes connections.
+    def command(self) -> list[str]:
+        """Mosquitto, talkative.
 
         Raises:
             FileNotFoundError: it is not installed.
-            RuntimeError: it ended by itself; the text is its log.
         """
         binary = program()
         if binary is None:
             raise FileNotFoundError("mosquitto is not installed: apt-get install mosquitto")
-        with (self.folder / "log").open("ab") as log:
-            self.process = await asyncio.create_subprocess_exec(
-                *("setpriv", "--pdeathsig", "KILL", binary, "-v", "-c", str(self.folder / "mosquitto.conf")),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
-        await until(self._listens, START_LIMIT_S, "mosquitto takes connections")
-        return self
+        return [binary, "-v", "-c", str(self.folder / "mosquitto.conf")]
 
-    async def _listens(self) -> bool:
-        if self.process is None or self.process.returncode is not None:
-            raise RuntimeError(f"mosquitto ended while starting:\n{self.log}")
+    async def answers(self) -> bool:
+        """Whether it takes connections."""
         try:
             _, writer = await asyncio.open_connection(self.host, self.port)
         except OSError:
@@ -107,38 +84,3 @@ class Mosquitto:
         with contextlib.suppress(OSError):
             await writer.wait_closed()
         return True
-
-    async def kill(self) -> None:
-        """Ends it as a power cut would: SIGKILL."""
-        await self._end(signal.SIGKILL)
-
-    async def stop(self) -> None:
-        """Ends it in order; it saves its state."""
-        await self._end(signal.SIGTERM)
-
-    async def restart(self) -> Self:
-        """`stop`, then `start` on the same port."""
-        await self.stop()
-        return await self.start()
-
-    def freeze(self) -> None:
-        """Stops it in its tracks, connections open, until `thaw`."""
-        self._signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        """Lets a frozen broker go on."""
-        self._signal(signal.SIGCONT)
-
-    def _signal(self, number: signal.Signals) -> None:
-        if self.process is not None and self.process.returncode is None:
-            self.process.send_signal(number)
-
-    async def _end(self, number: signal.Signals) -> None:
-        self._signal(number)
-        if self.process is not None:
-            await self.process.wait()
-
-    async def close(self) -> None:
-        """Ends it, frozen or not, and removes its folder."""
-        await self.kill()
-        shutil.rmtree(self.folder, ignore_errors=True)

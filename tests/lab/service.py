@@ -186,6 +186,11 @@ class Service:
         if self._reader is not None:
             await self._reader
 
+    def ask_to_reload(self) -> None:
+        """Send the signal that means: read everything anew."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGHUP)
+
     async def stop(self) -> None:
         """End it in order."""
         await self.kill(signal.SIGTERM)

@@ -169,3 +169,15 @@ def test_a_pause_in_our_name_without_a_break_is_lifted(how: str) -> None:
     else:
         changed(story, orphan)
     assert story.one(act.Unpause).reason == "bagvagt:gone.anna"
+
+
+def test_a_mark_of_the_call_before_begins_its_break_also_in_the_next_call() -> None:
+    """The agent is in a new call already: the one that was marked is over, so no end of it will begin the break."""
+    story = Story()
+    story.feed(ev.CallEnded(**story.stamp(), call=CallId("c1")))
+    new = call(2, began_at=story.now)
+    last = (call(), story.now)
+    story.wait(1)
+    assert story.press(WARN, new, late_s=2, last_call=last).reason is Reason.FLAGGED
+    (pause,) = story.all(act.Pause)
+    assert (pause.agent, the_break(story).incident) == (ANNA, story.state.guards[CallId("c1")].incident)

@@ -178,3 +178,24 @@ def test_a_colleague_who_joined_during_a_restart_has_joined() -> None:
     story.pbx_lost()
     story.pbx_connected(call(others=(LegId("bo-leg"),)))
     assert handoff(story).state is HandoffState.JOINED
+
+
+def test_the_chief_key_says_that_the_chief_is_called() -> None:
+    """The agent reads who is on the way; pressed again, the same."""
+    story = Story()
+    assert story.press(CHIEF, call()).reason is Reason.CHIEF_RINGING
+    story.wait(2)
+    assert story.press(CHIEF, call()).reason is Reason.CHIEF_RINGING
+
+
+def test_each_one_is_briefed_in_their_own_language() -> None:
+    """The caller speaks English; Bo, for whom policy names Swedish, is briefed in it, the next in the site's Danish."""
+    story = Story(replace(RULES, language="da", languages={BO: "sv"}))
+    both = (candidate("bo", 20), candidate("cleo", 5))
+    story.press(COLLEAGUE, call(language="en"), candidates=both)
+    assert story.one(act.Ring).language == "sv"
+    missed(story)
+    assert (story.one(act.Ring).target.name, story.one(act.Ring).language) == ("cleo", "da")
+    story = Story(replace(RULES, language="da"))
+    story.press(CHIEF, call(language="en"))
+    assert story.one(act.Ring).language == "da"

@@ -102,6 +102,20 @@ def test_a_deferred_message_is_tried_again_when_the_carrier_says() -> None:
     assert (again.message, again.attempt) == (first.message, 2)
 
 
+def test_what_was_deferred_is_sent_when_its_channel_is_back() -> None:
+    """The broker returns long before the next try: sent at once, in place of it; what went by SMS is left alone."""
+    story = paged(SUNDAY_NIGHT)
+    mqtt, sms = story.all(act.Notify)
+    delivered(story, mqtt, Delivery.DEFERRED)
+    delivered(story, sms, Delivery.DEFERRED)
+    story.feed(ev.ChannelConnected(**story.stamp(), channel="mqtt"))
+    again = story.one(act.Notify)
+    assert (again.message, again.attempt, again.channel) == (mqtt.message, 2, "mqtt")
+    assert [t.timer.what for t in story.all(act.CancelTimer)] == [f"retry {mqtt.message}"]
+    delivered(story, again, Delivery.SENT)
+    assert story.feed(ev.ChannelConnected(**story.stamp(), channel="mqtt")) == ()
+
+
 def test_an_alarm_whose_fate_is_unknown_is_sent_again() -> None:
     """At once, under the same id; then with a growing pause."""
     story = paged()

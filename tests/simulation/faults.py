@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from datetime import timedelta
 from random import Random
 from typing import TypeVar
 
@@ -76,6 +77,11 @@ class FaultyLink(Link):
         self._process = process
         self._faults = faults
         self._rng = rng
+        self._silent_until = world.time.now()
+
+    def fall_silent(self, for_s: float) -> None:
+        """Let every notice get lost for a while; requests and replies go through."""
+        self._silent_until = self.world.time.now() + timedelta(seconds=for_s)
 
     async def ask(self, name: str, do: Callable[[], T]) -> T:
         """Ask as `Link.ask` does, when the wire lets it."""
@@ -115,7 +121,7 @@ class FaultyLink(Link):
 
         def astray(notice: Notice) -> None:
             fate = self._rng.random() if self._faults.events else 1.0
-            if fate < 0.05:
+            if fate < 0.05 or self.world.time.now() < self._silent_until:
                 return
             if fate < 0.2:
                 self.world.time.after(self._rng.uniform(0.01, 3.0), lambda: arrive(notice))

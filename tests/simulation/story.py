@@ -61,6 +61,7 @@ class Story:
             (self._agent_hangs_up, 1.0),
             (self._transfer, 1.5),
             (self._consult, 1.0),
+            (self._unseen_transfer, 1.5 * faults.events),
             (self._foreign_pause, 1.0),
             (self._foreign_unpause, 0.7),
             (self._chief_acts, 1.0),
@@ -164,6 +165,17 @@ class Story:
             caller = self.rng.choice(self.sim.world.talks_with(agent))
             if self.sim.people.transfers(agent, caller, to):
                 self.sim.say(f"transfers {caller.id} {agent} to {to}")
+
+    def _unseen_transfer(self) -> None:
+        """The caller goes to somebody else, nobody tells the service, and a key is pressed that meant this call."""
+        sim, rng = self.sim, self.rng
+        if self._talking() and sim.link is not None:
+            sim.link.fall_silent(rng.uniform(0.5, 3.0))
+            agent = rng.choice(self._talking())
+            to = rng.choice([AgentId(a) for a in site.AGENTS if a != agent])
+            if sim.people.transfers(agent, rng.choice(sim.world.talks_with(agent)), to):
+                sim.say(f"transfers from {agent} to {to}, unseen")
+                sim.press(agent, site.KEYS[rng.choice(("warn", "spam"))], rng.choice(_HTTP))
 
     def _consult(self) -> None:
         if self._talking():

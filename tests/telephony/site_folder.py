@@ -14,6 +14,7 @@ SECRETS = {
     "tokens.toml": "",
 }
 
+CHIEF = 'chain = [{name = "Chief", endpoint = "PJSIP/chief"}]'
 SMALL = """\
 [site]
 zone = "Europe/Copenhagen"

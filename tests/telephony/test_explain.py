@@ -54,7 +54,7 @@ ROWS = [
     ("superior", "flag", {}, Reason.FLAGGED, "kinds.superior", "[kinds.superior]"),
     ("threat", "colleague", {}, Reason.NOT_TRANSFERABLE, "kinds.threat.may_transfer", "may_transfer = false"),
     ("abuse", "colleague", {}, Reason.RINGING, "handoff.colleague", "[handoff.colleague]"),
-    ("", "chief", {}, Reason.RINGING, "handoff.chief", "[handoff.chief]"),
+    ("", "chief", {}, Reason.CHIEF_RINGING, "handoff.chief", "[handoff.chief]"),
     ("abuse", "back", {}, Reason.BREAK_OVER, "breaks.agent_may_end", "agent_may_end = true"),
     ("nonsense", "end", {}, Reason.NO_SUCH_KIND, "kinds", "[kinds.abuse]"),
 ]
@@ -118,19 +118,21 @@ def test_who_is_paged_in_office_hours(example: Settings) -> None:
 
 
 @pytest.mark.parametrize(
-    ("at", "office", "rule"),
+    ("at", "office", "rule", "on_call"),
     [
-        (datetime(2027, 3, 21, 10, 0), "outside office hours", "office_hours.sun"),  # noqa: DTZ001 -- local
-        (datetime(2027, 3, 22, 16, 0), "outside office hours", "office_hours.mon"),  # noqa: DTZ001
-        (datetime(2027, 3, 26, 10, 0), "outside office hours: Good Friday", "site.country"),  # noqa: DTZ001
-        (datetime(2027, 12, 24, 10, 0), "outside office hours: closed by the site", "site.closed"),  # noqa: DTZ001
+        (datetime(2027, 3, 21, 10, 0), "outside office hours", "office_hours.sun", "anna"),  # noqa: DTZ001 -- local
+        (datetime(2027, 3, 22, 16, 0), "outside office hours", "office_hours.mon", "bo"),  # noqa: DTZ001
+        (datetime(2027, 3, 26, 10, 0), "outside office hours: Good Friday", "site.country", "bo"),  # noqa: DTZ001
+        (datetime(2027, 12, 24, 10, 0), "outside office hours: closed by the site", "site.closed", "anna"),  # noqa: DTZ001
     ],
 )
-def test_who_is_paged_outside_office_hours(at: datetime, office: str, rule: str, example: Settings) -> None:
+def test_who_is_paged_outside_office_hours(
+    at: datetime, office: str, rule: str, on_call: str, example: Settings
+) -> None:
     """On a Sunday, after hours, on a public holiday and on the site's own closed day: the rungs for outside."""
     told = asked(example, "suicide", "suicide", at)
     assert (told.office, told.office_rule.key) == (office, rule)
-    assert told.told[0].people[0][0] == "anna"
+    assert [name for name, _ in told.told[0].people] == [on_call]
     assert {t.step for t in told.told} == {2, 3, 0}
 
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from policies.model import Does, KeyUse, Target
+from policies.model import AgentId, Does, KeyUse, Target
 from policies.rules import Contact, LeaveWhen, Severity, When
 from telephony.errors import ConfigError
 from telephony.settings import Settings, check, load, rules, token_hash
@@ -51,7 +51,10 @@ def test_the_example_is_read_as_it_reads(tmp_path: Path) -> None:
     )
     first, second, third = made.pages["acute"].steps
     assert (first.when, second.when, third.when) == (When.OFFICE, When.OUTSIDE, When.ALWAYS)
-    assert second.people == (Contact("anna", (("mqtt", "anna"), ("sms", "+4520304051")), "da"),)
+    assert (second.people, second.rotas) == ((), ("backup",))
+    assert third.people[0] == Contact("bo", (("mqtt", "bo"), ("sms", "+4520304052")), "da")
+    assert made.rotas["backup"].rotations[0].people == ("anna", "bo")
+    assert made.people["anna"] == Contact("anna", (("mqtt", "anna"), ("sms", "+4520304051")), "da")
     assert made.pages["acute"].last_resort.name == "chief"
     assert made.office.hours[3] == ((time(8), time(12)), (time(12, 30), time(18)))
     assert 5 not in made.office.hours
@@ -181,6 +184,12 @@ def test_office_hours_reach_the_end_of_the_day(tmp_path: Path) -> None:
     office = rules(load(site(tmp_path, changed(SMALL, "office_hours", 'mon = ["20:00-24:00"]')))).office
     assert office.is_open(datetime(2027, 1, 11, 22, 59, 59, tzinfo=UTC))
     assert not office.is_open(datetime(2027, 1, 11, 23, 0, tzinfo=UTC))
+
+
+def test_an_agent_is_spoken_to_in_the_own_language_or_the_sites(tmp_path: Path) -> None:
+    """Only who has another language than the site needs to be named."""
+    made = rules(load(site(tmp_path, changed(SMALL, "agents.agent7", 'language = "en"'))))
+    assert [made.language_of(who) for who in (AgentId("agent7"), AgentId("agent8"), None)] == ["en", "da", "da"]
 
 
 def test_names_of_files_are_relative_to_the_policy_file(tmp_path: Path) -> None:

@@ -220,7 +220,7 @@ async def test_health_says_what_stands_and_since_when() -> None:
             "ok": True,
             "why": [],
             "pbx": {"connected": True, "epoch": 1, "since": s.clock.at.isoformat()},
-            "journal": {"ok": True, "unsaved": 0},
+            "journal": {"ok": True, "unsaved": 0, "unreadable": 0},
             "pager": {"channels": channels},
             "loop_lag_ms": 0.0,
             "policy": {"version": "test", "loaded_at": s.clock.at.isoformat()},

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from adapters.asterisk.ari_codec import Statistics
+from adapters.asterisk.check_dialplan import dialplan_of
 from adapters.asterisk.deafness import packet_s, was_sent
-from adapters.asterisk.pbx_check import dialplan_of
 from adapters.asterisk.snippets import CONTEXTS, AsteriskSide, Media, asterisk_snippets
 
 SIDE = AsteriskSide(keys={"warn": "*91", "acute": "*92"}, speed_dials={"warn": "8591"}, key_token="0a1b")

@@ -65,6 +65,12 @@ class Terminal:
             elif self.process.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError(self.text)
 
+    def read_on(self) -> None:
+        """Read until its end, so that it never waits for us; for a thread of its own."""
+        while self.process.poll() is None:
+            self._read_rest()
+        self._read_rest()
+
     def ended(self) -> int:
         """Wait for its end; return the exit code."""
         deadline = time.monotonic() + LIMIT_S
@@ -81,11 +87,15 @@ class Terminal:
             return False
         return True
 
-    def close(self) -> None:
+    def kill(self) -> None:
         """End it, whatever it does."""
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
+
+    def close(self) -> None:
+        """End it, and put the terminal away."""
+        self.kill()
         os.close(self._ours)
         os.close(self._theirs)
 

@@ -12,48 +12,52 @@ import pytest
 from adapters.demo.stage import POLICY
 from tests.adapters.demo.terminal import LIMIT_S, ROOT, Terminal
 
-MILESTONES = (
-    "1 of 5",
-    "kept     Bagvagt did nothing",
-    "2 of 5",
-    "presses *91 (warn).",
-    "the warning, whole (5.2 of 5.2 s)",
-    "Evidence: ",
-    "[rule: kinds.abuse.wait_s]",
-    "[rule: kinds.abuse.may_end]",
-    "kept     The agent is free while the caller still hears the closing.",
-    "[rule: kinds.abuse.break_s]",
-    "is paused in the queue “helpline”. Reason: bagvagt:",
-    "kept     The queue gave the next call to",
-    "the closing message, whole (6.1 of 6.1 s)",
-    "kept     The rude caller heard the whole warning and the whole closing",
-    "break is over: its time is up.",
-    "3 of 5",
-    "presses *93 (colleague).",
-    "Karla does not answer.",
-    "the brief, whole",
-    "is in the call, with the third caller and",
-    "kept     Karla did not answer, ",
-    "4 of 5",
-    "presses *99 (suicide).",
-    "SMS      To Anna: “Bagvagt: ACUTE alarm",
-    "To Karla: no. “Acute: no key ends this call.”  [rule: kinds.suicide.latched]",
-    "Bo's phone, by MQTT: “Bagvagt: ACUTE alarm",
-    "Mette's phone, by MQTT: “Bagvagt: ACUTE alarm",
-    "Mette answers, by MQTT.",
-    "The alarm is over: Mette has it.",
-    "kept     Unanswered, the alarm went up two rungs",
-    "5 of 5",
-    "KILLED.",
-    "Status of the service, for every screen: offline.",
-    "kept     Without Bagvagt calls go on",
-    "Started again",
-    "kept     Nothing is lost",
-    "The alarm is over: Bo has it.",
-    "kept     The alarm went on to its next rung, and the break ended by itself",
-    "chain verified, unbroken",
-    "5 of 5 stories happened as promised.",
+STORIES = (
+    ("kept     Bagvagt did nothing",),
+    (
+        "presses *91 (warn).",
+        "the warning, whole (5.2 of 5.2 s)",
+        "Evidence: ",
+        "[rule: kinds.abuse.wait_s]",
+        "[rule: kinds.abuse.may_end]",
+        "kept     The agent is free while the caller still hears the closing.",
+        "[rule: kinds.abuse.break_s]",
+        "is paused in the queue “helpline”. Reason: bagvagt:",
+        "kept     The queue gave the next call to",
+        "the closing message, whole (6.1 of 6.1 s)",
+        "kept     The rude caller heard the whole warning and the whole closing",
+        "break is over: its time is up.",
+    ),
+    (
+        "presses *93 (colleague).",
+        "Karla does not answer.",
+        "the brief, whole",
+        "is in the call, with the third caller and",
+        "kept     Karla did not answer, ",
+    ),
+    (
+        "presses *99 (suicide).",
+        "SMS      To Anna: “Bagvagt: ACUTE alarm",
+        "To Karla: no. “Acute: no key ends this call.”  [rule: kinds.suicide.latched]",
+        "Bo's phone, by MQTT: “Bagvagt: ACUTE alarm",
+        "Mette's phone, by MQTT: “Bagvagt: ACUTE alarm",
+        "Mette answers, by MQTT.",
+        "The alarm is over: Mette has it.",
+        "kept     Unanswered, the alarm went up two rungs",
+    ),
+    (
+        "KILLED.",
+        "Status of the service, for every screen: offline.",
+        "kept     Without Bagvagt calls go on",
+        "Started again",
+        "kept     Nothing is lost",
+        "The alarm is over: Bo has it.",
+        "kept     The alarm went on to its next rung, and the break ended by itself",
+        "chain verified, unbroken",
+        "5 of 5 stories happened as promised.",
+    ),
 )
+"""What is told in each; in one story, a machine that is busy may swap lines of the same moment."""
 
 
 def run(*command: str) -> "subprocess.CompletedProcess[str]":
@@ -85,15 +89,15 @@ def terminal() -> Iterator[Callable[..., Terminal]]:
 
 
 def test_the_shift() -> None:
-    """Proves that the whole shift happens without a terminal, in order, in plain lines, and ends with 0."""
+    """Proves that the whole shift happens without a terminal, story by story, in plain lines, and ends with 0."""
     shown = run("-m", "telephony", "demo", "--pace", "20")
     assert (shown.returncode, shown.stderr) == (0, ""), shown.stdout + shown.stderr
     assert "\x1b" not in shown.stdout
-    at = 0
-    for milestone in MILESTONES:
-        found = shown.stdout.find(milestone, at)
-        assert found >= 0, f"{milestone!r} is not in: {shown.stdout[at:]}"
-        at = found + len(milestone)
+    assert "http://" not in shown.stdout, "nobody is there to look at the screens, and the demo ends by itself"
+    told = re.split(r"^── \d of 5: .* ──$", shown.stdout, flags=re.MULTILINE)[1:]
+    assert len(told) == len(STORIES)
+    for story, lines in zip(told, STORIES, strict=True):
+        assert [line for line in lines if line not in story] == [], story
 
 
 def test_a_promise_that_is_not_kept(tmp_path: Path) -> None:
@@ -143,6 +147,17 @@ def test_keys_in_your_hands(terminal: Callable[..., Terminal]) -> None:
     assert demo.is_as_before()
     assert not demo.is_anybody_left()
     assert not re.search(r"\x1b\[[0-9;]*[39][0-7][;m]", demo.raw), "NO_COLOR is set, and there is colour"
+
+
+def test_a_turn_before_the_end_of_the_shift(terminal: Callable[..., Terminal]) -> None:
+    """Proves that p ends the shift in the middle of a call, and that callers then ring whoever pressed it."""
+    demo = terminal("--pace", "5")
+    demo.until(lambda text: "2 of 5" in text)
+    demo.press("p")
+    demo.until(lambda text: "You answer the angry caller." in text)
+    demo.press("q")
+    assert demo.ended() == 0
+    assert "The shift gives way to you." in demo.text
 
 
 @pytest.mark.parametrize("during", [("1 of 5", ()), ("keys: w warn", ("--play",))])

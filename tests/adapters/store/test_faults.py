@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Connection
 
 from adapters.store.audit import verify
+from adapters.store.database import driver_of
 from adapters.store.errors import (
     StoreCorruptError,
     StoreError,
@@ -21,7 +22,8 @@ from adapters.store.journal import StoreJournal, open_journal
 from adapters.store.migrate import upgrade
 from policies import actions as act
 from policies.events import PageAnswered
-from tests.adapters.store.samples import break_of, entry_of, full_entry
+from policies.guards import CallState
+from tests.adapters.store.samples import break_of, entry_of, full_entry, guard_of
 
 _FAR = "x" * 20_000  # fills pages
 
@@ -130,16 +132,33 @@ async def test_damage_that_shows_in_use_is_an_error_and_the_thread_lives(url: st
         verify(url)
 
 
-async def test_an_unreadable_row_is_named(url: str, path: Path) -> None:
-    """A body that does not fit its type is reported as damage, not dropped."""
+async def test_an_unreadable_row_is_named_and_keeps_nothing_else_back(url: str, path: Path) -> None:
+    """What does not fit its type is reported with its kind, id and incident; all others are read."""
     async with open_journal(url) as journal:
         await journal.commit(full_entry("b1"))
+        await journal.commit(full_entry("b2"))
+        with sqlite3.connect(path) as store:
+            store.execute("UPDATE entity SET body = '{}' WHERE id = 'b1'")
+            store.execute("UPDATE intent SET body = '{}' WHERE event_id = 'b1'")
+        store.close()
+        found = await journal.recover()
+    assert set(found.state.breaks) == {"b2"}
+    assert [(r.what, r.id) for r in found.unreadable] == [("break", "b1"), ("Pause", "b1/0")]
+    assert found.unreadable[0].incident == break_of("b1").incident
+    assert "missing required field" in found.unreadable[0].why
+    assert len(found.open_actions) == 1
+
+
+async def test_a_guarded_call_that_cannot_be_read_is_latched(url: str, path: Path) -> None:
+    """It may be an acute one. It comes back as one that no key ends, under its own name and incident."""
+    async with open_journal(url) as journal:
+        await journal.commit(entry_of("e1", guard_of("9.9")))
         with sqlite3.connect(path) as store:
             store.execute("UPDATE entity SET body = '{}'")
         store.close()
-        with pytest.raises(StoreCorruptError, match="break"):
-            await journal.recover()
-        await journal.commit(full_entry("b2"))
+        (guard,) = (await journal.recover()).state.guards.values()
+    assert (guard.call, guard.caller, guard.state) == ("9.9", "9.9", CallState.ACUTE)
+    assert guard.incident == guard_of("9.9").incident
 
 
 async def test_a_store_that_turns_read_only_is_an_error_and_works_again(url: str) -> None:
@@ -148,9 +167,8 @@ async def test_a_store_that_turns_read_only_is_an_error_and_works_again(url: str
         await _pragma(journal, "query_only = ON")
         with pytest.raises(StoreReadOnlyError):
             await journal.commit(full_entry("b1"))
-        driver = journal._writer._engine.raw_connection()  # a read of ours would begin a transaction, which is refused
-        driver.cursor().execute("PRAGMA query_only = OFF")
-        driver.close()
+        # Past the journal: a read of ours would begin a transaction, which is refused.
+        driver_of(journal._writer._own()).execute("PRAGMA query_only = OFF")
         await journal.commit(full_entry("b1"))
         assert set((await journal.recover()).state.breaks) == {"b1"}
 

@@ -5,8 +5,9 @@ checkpoint the lists of a resync are asked for on the same session, so that they
 """
 
 import asyncio
+import re
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from tests.lab.waiting import until
 
 FOLDER = Path(__file__).parent
 LISTS = ("CoreShowChannels", "QueueStatus")
+BRIDGE_FIELD = 12  # of `core show channels concise`; the Uniqueid follows
+STATES = {"1": "Not in use", "2": "In use", "5": "Unavailable", "6": "Ringing", "8": "On Hold"}
 FEATURES = """\
 [applicationmap]
 bagvagt-warn => *91,self/callee,UserEvent(BagvagtKey,Key: warn,Channel: ${CHANNEL},Uniqueid: ${UNIQUEID})
@@ -44,6 +47,15 @@ SITE = confs.Site(
 )
 WITHOUT_MEMBERS = replace(SITE, members=())
 Scene = Callable[["Recording"], Awaitable[None]]
+
+
+def _parties(legs: Iterable[tuple[str, str]]) -> list[str]:
+    together: dict[str, list[str]] = {}
+    for number, (channel, bridge) in enumerate(legs):
+        kind, _, name = channel.partition("/")
+        name = re.sub(r"-[0-9a-f]{8}", "", name)
+        together.setdefault(bridge or str(number), []).append(name if kind == "PJSIP" else f"{kind}/{name}")
+    return sorted("+".join(sorted(names)) for names in together.values())
 
 
 class Recording:
@@ -84,14 +96,49 @@ class Recording:
         end = f"ActionID: {self._asked}\nEventList: Complete" if action in LISTS else f"ActionID: {self._asked}\n"
         await until(lambda: end in self.seen, 5, action)
 
-    async def checkpoint(self) -> None:
-        """Lets Asterisk come to rest, then asks for what a new connection would ask for."""
-        size = -1
-        while size != len(self.seen):
-            size = len(self.seen)
-            await asyncio.sleep(0.4)
+    async def checkpoint(self, *together: str) -> None:
+        """Waits until all has been told that was to happen, then asks for what a new connection would ask for.
+
+        Args:
+            together: who is in one bridge, as "agent1+caller"; who is in none stands alone.
+        """
+        await until(lambda: self._is_told(sorted(together)), 5, f"told: {together}")
         for action in LISTS:
             await self.ask(action)
+
+    async def _is_told(self, together: list[str]) -> bool:
+        """Whether Asterisk and its events agree, and show this."""
+        channels = [line.split("!") for line in (await self.lab.cli("core show channels concise")).splitlines()]
+        queues = re.sub(r"\[[\d;]*m", "", await self.lab.cli("queue show")).splitlines()  # it is coloured
+        legs, states = self._told()
+        if legs != {fields[-1]: (fields[0], fields[-2]) for fields in channels if len(fields) > BRIDGE_FIELD}:
+            return False
+        for name, state in states.items():
+            if not any(f" {name} (" in line and f"({STATES[state]})" in line for line in queues):
+                return False
+        return _parties(legs.values()) == together
+
+    def _told(self) -> tuple[dict[str, tuple[str, str]], dict[str, str]]:
+        """What the events say: each leg's name and bridge, each member's state."""
+        legs: dict[str, tuple[str, str]] = {}
+        states: dict[str, str] = {}
+        for frame in self.seen.split("\n\n"):
+            event = dict(line.partition(": ")[::2] for line in frame.split("\n"))
+            uid, name = event.get("Uniqueid", ""), event.get("Channel", "")
+            match event.get("Event"):
+                case "Newchannel" | "BridgeLeave":
+                    legs[uid] = name, ""
+                case "BridgeEnter":
+                    legs[uid] = name, event["BridgeUniqueid"]
+                case "Rename":
+                    legs[uid] = event["Newname"], legs[uid][1]
+                case "Hangup":
+                    legs.pop(uid, None)
+                case "QueueMemberStatus":
+                    states[event["MemberName"]] = event["Status"]
+                case "QueueMemberRemoved":
+                    states.pop(event["MemberName"], None)
+        return legs, states
 
     async def sees(self, text: str, times: int = 1) -> None:
         """Waits for this text in what was received."""
@@ -102,25 +149,27 @@ class Recording:
         frames = [f for f in self.seen.split("\n\n") if f"\nChannel: {channel}" in f]
         return frames[-1].partition("\nUniqueid: ")[2].partition("\n")[0]
 
-    async def queue_call(self, agent: str = "agent1") -> tuple[Call, Call]:
+    async def queue_call(self, *together: str) -> tuple[Call, Call]:
         """A caller talks with the agent of the queue; (caller's side, agent's side)."""
-        phone = await self.lab.phone(agent)
+        phone = await self.lab.phone("agent1")
         caller = await self.lab.caller()
         at_caller = await caller.dial("1000")
         at_agent = await phone.takes()
         await at_caller.is_answered()
-        await self.checkpoint()
+        await self.checkpoint(*(together or ("agent1+caller",)))
         return at_caller, at_agent
 
 
 async def hold(r: Recording) -> None:
     """Queue call; on hold, back, again by `inactive`, back; the agent hangs up."""
     _, at_agent = await r.queue_call()
-    for direction in ("sendonly", "inactive"):
+    for times, direction in enumerate(("sendonly", "inactive"), 1):
         await at_agent.hold(direction)
-        await r.checkpoint()
+        await r.sees("Event: Hold", times)
+        await r.checkpoint("agent1+caller")
         await at_agent.resume()
-        await r.checkpoint()
+        await r.sees("Event: Unhold", times)
+        await r.checkpoint("agent1+caller")
     await at_agent.hang_up()
     await r.checkpoint()
 
@@ -131,9 +180,9 @@ async def blind(r: Recording) -> None:
     second = await r.lab.phone("agent2", answer_after_s=None)
     await at_agent.transfer("202")
     ringing = await second.rings()
-    await r.checkpoint()
+    await r.checkpoint("agent2", "caller")
     ringing.answer()
-    await r.checkpoint()
+    await r.checkpoint("agent2+caller")
     await at_caller.hang_up()
     await r.checkpoint()
 
@@ -146,9 +195,9 @@ async def attended(r: Recording) -> None:
     consult = await at_agent.phone.dial("202")
     await second.takes()
     await consult.is_answered()
-    await r.checkpoint()
+    await r.checkpoint("agent1+agent2", "agent1+caller")
     await at_agent.transfer_to(consult)
-    await r.checkpoint()
+    await r.checkpoint("agent2+caller")
     await at_caller.hang_up()
     await r.checkpoint()
 
@@ -160,13 +209,13 @@ async def attended_ringing(r: Recording) -> None:
     await at_agent.hold()
     consult = await at_agent.phone.dial("202")
     ringing = await second.rings()
-    await r.checkpoint()
+    await r.checkpoint("agent1", "agent1+caller", "agent2")
     await at_agent.transfer_to(consult)
-    await r.checkpoint()
+    await r.checkpoint("agent1", "agent1+caller", "agent2")
     ringing.answer()
-    await r.checkpoint()
+    await r.checkpoint("agent1+agent2", "agent1+caller")
     await at_caller.hang_up()
-    await r.checkpoint()
+    await r.checkpoint("agent1+agent2")
 
 
 async def joined(r: Recording) -> None:
@@ -178,15 +227,15 @@ async def joined(r: Recording) -> None:
         body = {"variables": {"LEG": caller}}
         where = {"endpoint": "Local/join@bagvagt/n", "app": ari.app, "channelId": "announcer"}
         await ari.call("POST", "channels", body, **where)
-        await r.checkpoint()
+        await r.checkpoint("Local/join@bagvagt;1", "Local/join@bagvagt;2+agent1+caller")
         await ari.call("DELETE", "channels/announcer")
-        await r.checkpoint()
+        await r.checkpoint("agent1+caller")
     application = {"Application": "BridgeAdd", "Data": caller, "Async": "true"}
     await r.ask("Originate", Channel="PJSIP/colleague", **application)
     await colleague.takes()
-    await r.checkpoint()
+    await r.checkpoint("agent1+caller+colleague")
     await at_agent.hang_up()
-    await r.checkpoint()
+    await r.checkpoint("caller+colleague")
     await at_caller.hang_up()
     await r.checkpoint()
 
@@ -198,9 +247,9 @@ async def mobile(r: Recording) -> None:
     data = {"Application": "BridgeAdd", "Data": r.uid("PJSIP/caller-"), "Async": "true"}
     await r.ask("Originate", Channel="PJSIP/4712345678@caller", **data)
     await chief.takes()
-    await r.checkpoint()
+    await r.checkpoint("agent1+caller+caller")
     await at_agent.hang_up()
-    await r.checkpoint()
+    await r.checkpoint("caller+caller")
     await at_caller.hang_up()
     await r.checkpoint()
 
@@ -211,7 +260,7 @@ async def released(r: Recording) -> None:
     fields = {"Context": "bagvagt", "Exten": "closing", "Priority": "1"}
     channel = next(x for x in r.seen.split("\n") if x.startswith("Channel: PJSIP/caller-")).partition(": ")[2]
     await r.ask("Redirect", Channel=channel, **fields)
-    await r.checkpoint()
+    await r.checkpoint("caller")
     await at_caller.is_ended()
     await r.checkpoint()
 
@@ -221,12 +270,12 @@ async def keys(r: Recording) -> None:
     at_caller, at_agent = await r.queue_call()
     await at_agent.press("*91")
     await r.sees("UserEvent: BagvagtKey")
-    await r.checkpoint()
+    await r.checkpoint("agent1+caller")
     await at_agent.hold()
     speed_dial = await at_agent.phone.dial("*91")
     await r.sees("UserEvent: BagvagtKey", 2)
     await speed_dial.is_ended()
-    await r.checkpoint()
+    await r.checkpoint("agent1+caller")
     await at_caller.hang_up()
     await r.checkpoint()
 
@@ -237,7 +286,7 @@ async def outbound(r: Recording) -> None:
     citizen = await r.lab.trunk()
     await agent.dial("4712345678")
     at_citizen = await citizen.takes()
-    await r.checkpoint()
+    await r.checkpoint("agent1+caller")
     await at_citizen.hang_up()
     await r.checkpoint()
 
@@ -250,9 +299,9 @@ async def two_calls(r: Recording) -> None:
     second = await at_agent.phone.dial("4712345678")
     await citizen.takes()
     await second.is_answered()
-    await r.checkpoint()
+    await r.checkpoint("agent1+caller", "agent1+caller")
     await at_agent.transfer_to(second)
-    await r.checkpoint()
+    await r.checkpoint("caller+caller")
     await at_caller.hang_up()
     await r.checkpoint()
 
@@ -264,7 +313,7 @@ async def internal(r: Recording) -> None:
     first = await r.lab.phone("agent1")
     call = await first.dial("202")
     await second.takes()
-    await r.checkpoint()
+    await r.checkpoint("agent1+agent2")
     await call.hang_up()
     await r.checkpoint()
 
@@ -274,35 +323,40 @@ async def members(r: Recording) -> None:
     await r.checkpoint()
     one = {"Queue": "support", "Interface": "PJSIP/agent1"}
     await r.ask("QueuePause", **one, Paused="true", Reason="bagvagt:b1")
+    await r.sees("Event: QueueMemberPause")
     await r.checkpoint()
     await r.ask("QueuePause", **one, Paused="true", Reason="lunch")
     await r.ask("QueuePause", **one, Paused="false")
     two = {"Queue": "support", "Interface": "PJSIP/agent2"}
     await r.ask("QueueAdd", **two, MemberName="Second", StateInterface="PJSIP/agent2")
     await r.ask("QueuePause", **two, Paused="true")
+    await r.sees("Event: QueueMemberPause", 4)
     await r.checkpoint()
     await r.ask("QueueRemove", **two)
+    await r.sees("Event: QueueMemberRemoved")
     await r.checkpoint()
 
 
-async def _local_member(r: Recording, interface: str) -> None:
+async def _local_member(r: Recording, interface: str, *together: str) -> None:
     await r.ask("QueueAdd", Queue="support", Interface=interface, MemberName="First", StateInterface="PJSIP/agent1")
-    at_caller, at_agent = await r.queue_call()
+    at_caller, at_agent = await r.queue_call(*together)
     await at_agent.hold()
-    await r.checkpoint()
+    await r.sees("Event: Hold")
+    await r.checkpoint(*together)
     await at_agent.resume()
+    await r.sees("Event: Unhold")
     await at_caller.hang_up()
     await r.checkpoint()
 
 
 async def local_member(r: Recording) -> None:
     """A queue member behind a Local channel that Asterisk takes out."""
-    await _local_member(r, "Local/1@members")
+    await _local_member(r, "Local/1@members", "agent1+caller")
 
 
 async def local_member_kept(r: Recording) -> None:
     """A queue member behind a Local channel that stays."""
-    await _local_member(r, "Local/1@members/n")
+    await _local_member(r, "Local/1@members/n", "Local/1@members;1+caller", "Local/1@members;2+agent1")
 
 
 SCENES: tuple[Scene, ...] = (

@@ -15,6 +15,7 @@ from telephony.ports import CodePressed, Seen
 
 NIGHT = datetime(2026, 11, 22, 2, 30, tzinfo=UTC)
 NUMBER = "+4520304050"
+AGENT7, AGENT8 = AgentId("agent7"), AgentId("agent8")
 Snapshot = tuple[tuple[LiveCall, ...], tuple[Member, ...]]
 
 

@@ -1,0 +1,1 @@
+"""Who may log in: accounts, roles, sessions, single sign-on."""

@@ -1,0 +1,1 @@
+"""How an alarm reaches people: MQTT and SMS, behind one port."""

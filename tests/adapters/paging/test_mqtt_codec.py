@@ -1,0 +1,96 @@
+"""Topics and payloads of MQTT, without a broker."""
+
+import contextlib
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.paging.mqtt_codec import Topics, read_acknowledge, read_page, schema
+
+SCHEMA = Path(__file__).parents[3] / "docs" / "schemas" / "page.schema.json"
+TOPICS = Topics("bagvagt/aarhus")
+
+
+def test_the_documented_schema_is_the_one_that_is_spoken() -> None:
+    """Proves that docs/schemas/page.schema.json is what the code encodes and takes in, to the last field."""
+    assert json.loads(SCHEMA.read_text()) == schema()
+
+
+@given(st.text(min_size=1))
+def test_any_page_id_makes_one_level_and_comes_back(page: str) -> None:
+    """Proves that a plan's name with a slash, wildcard or percent sign neither leaves its level nor gets lost."""
+    try:
+        page.encode()
+    except UnicodeEncodeError:  # half a surrogate cannot be in a topic, nor in the journal
+        return
+    topic = TOPICS.acknowledge(page)
+    assert topic.count("/") == TOPICS.acknowledge("p").count("/")
+    assert not set(topic) & set("+#\0")
+    assert TOPICS.page_of(topic) == (page, True)
+    assert TOPICS.page_of(TOPICS.page(page)) == (page, False)
+
+
+@pytest.mark.parametrize(
+    "topic", ["bagvagt/aarhus/status", "bagvagt/aarhus/page/", "bagvagt/aarhus/page/p/other", "x/page/p/acknowledge"]
+)
+def test_other_topics_name_no_page(topic: str) -> None:
+    """Proves that a message elsewhere is not taken for an answer."""
+    assert TOPICS.page_of(topic) is None
+
+
+@pytest.mark.parametrize("prefix", ["", "/a", "a/", "a/+/b", "#", "$SYS/a"])
+def test_a_prefix_that_cannot_be_one_is_refused(prefix: str) -> None:
+    """Proves that a wrong prefix is found at start."""
+    with pytest.raises(ValueError, match="prefix"):
+        Topics(prefix)
+
+
+@pytest.mark.parametrize(
+    ("payload", "by"),
+    [
+        (b'{"by": "Anna"}', "Anna"),
+        (b'{"by": " S\xc3\xb8ren ", "from": "a newer client"}', "Søren"),
+        (b"Anna\n", "Anna"),
+        ("Søren Åkesson".encode(), "Søren Åkesson"),
+    ],
+)
+def test_acknowledgements_that_count(payload: bytes, by: str) -> None:
+    """Proves that JSON and plain text both say who."""
+    assert read_acknowledge(payload) == by
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"",
+        b"  ",
+        b'{"by": ""}',
+        b'{"by": "  "}',
+        b'{"by": 7}',
+        b'{"who": "Anna"}',
+        b'{"by": "Anna"',
+        b"[]",
+        b"\xff\xfe",
+        b"Anna\x00",
+        b"An\nna",
+        b"x" * 81,
+        b"x" * 2000,
+        b'{"by": "' + b"x" * 81 + b'"}',
+    ],
+)
+def test_acknowledgements_that_do_not(payload: bytes) -> None:
+    """Proves that what names nobody is no person's answer, and that the reason does not repeat the payload."""
+    with pytest.raises(ValueError, match=r"^[a-zA-Z0-9 \"-]+$") as caught:
+        read_acknowledge(payload)
+    assert "xxx" not in str(caught.value)
+
+
+@given(st.binary(max_size=200))
+def test_nothing_that_is_published_breaks_the_reader(payload: bytes) -> None:
+    """Proves that any bytes are either a name, or a ValueError; and either a page's state or None."""
+    with contextlib.suppress(ValueError):
+        assert read_acknowledge(payload).strip()
+    assert read_page(payload) is None
