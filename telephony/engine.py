@@ -31,6 +31,7 @@ from policies.tables import IllegalTransitionError
 from telephony.carry_out import ALARMS, CarryOut, can_not_wait, is_still_wanted
 from telephony.ports import Clock, CodePressed, Entry, Journal, Listener, LostRelease, Pager, Pbx, Seen, Unreadable
 from telephony.saving import Saving
+from telephony.written import concerns_people, entry_of, log_decision
 
 _log = structlog.get_logger()
 
@@ -179,9 +180,9 @@ class Engine:
             event = _as_of_now(event, self._clock.now())
         decision = self._decide(event)
         self._measure("decide", perf_counter() - started)
-        entry = _entry(event, decision)
+        entry = entry_of(event, decision)
         self.state = decision.state  # the latch holds from here, whatever the store does
-        if _concerns_people(entry):
+        if concerns_people(entry):
             await self._save_and_act(entry, decision.actions)
         self._waiting.pop(event.id, None)
         if isinstance(event, ev.TimerFired):
@@ -190,7 +191,7 @@ class Engine:
             self._timers_changed.set()
         self._show(event, decision.actions)
         self._after(event)
-        _log_decision(event, before, decision, (perf_counter() - started) * 1000)
+        log_decision(event, before, decision, (perf_counter() - started) * 1000)
 
     def _decide(self, event: ev.Event) -> Decision:
         try:
@@ -365,35 +366,6 @@ def _as_of_now(event: ev.KeyPressed, now: datetime) -> ev.KeyPressed:
     return replace(event, at=max(now, event.at))
 
 
-def _entry(event: ev.Event, decision: Decision) -> Entry:
-    timers: dict[Timer, datetime | None] = {}
-    if isinstance(event, ev.TimerFired):
-        timers[event.timer] = None
-    for action in decision.actions:
-        if isinstance(action, act.StartTimer):
-            timers[action.timer] = action.due_at
-        elif isinstance(action, act.CancelTimer):
-            timers[action.timer] = None
-    no_intent = (act.StartTimer, act.CancelTimer, act.Tell)
-    outcome = next((v for n in ("outcome", "played", "delivery") if (v := getattr(event, n, ""))), "")
-    return Entry(
-        event=event,
-        changed=decision.changed,
-        dropped=decision.dropped,
-        actions=tuple(a for a in decision.actions if not isinstance(a, no_intent)),
-        done=getattr(event, "action", ""),
-        outcome=str(outcome) or ("done" if hasattr(event, "action") else ""),
-        timers=tuple(timers.items()),
-        told=tuple(a for a in decision.actions if isinstance(a, act.Tell)),
-    )
-
-
-def _concerns_people(entry: Entry) -> bool:
-    return bool(
-        entry.changed or entry.dropped or entry.actions or entry.done or entry.timers or entry.told
-    ) or isinstance(entry.event, ev.PbxConnected | ev.PbxLost | ev.PolicyLoaded | ev.AccessChanged)
-
-
 def _wants_tone(tell: act.Tell, event: ev.Event) -> bool:
     """A phone-only agent hears a tone; one who hears the warning itself needs none."""
     if isinstance(event, ev.KeyPressed) and event.source in (Source.HTTP, Source.COMMAND):
@@ -401,34 +373,3 @@ def _wants_tone(tell: act.Tell, event: ev.Event) -> bool:
     if isinstance(event, ev.KeyPressed) and event.source is Source.SPEED_DIAL:
         return True  # pressed in a call of its own, where no warning is heard
     return tell.reason is not Reason.WARNING_STARTED
-
-
-def _log_decision(event: ev.Event, before: State, decision: Decision, ms: float) -> None:
-    if not decision.changed and not decision.actions:
-        return
-    moved = []
-    for entity in decision.changed:
-        key = getattr(entity, "id", None) or entity.call  # type: ignore[union-attr]
-        was = _state_of(before, entity)
-        moved.append(f"{type(entity).__name__.lower()} {key}: {was}→{entity.state.value}")
-    _log.info(
-        "decided",
-        event_id=event.id,
-        what=type(event).__name__,
-        moved=moved,
-        actions=[type(a).__name__ for a in decision.actions if not isinstance(a, act.Tell)],
-        told=[a.reason.value for a in decision.actions if isinstance(a, act.Tell)],
-        ms=round(ms, 2),
-    )
-
-
-def _state_of(state: State, entity: Any) -> str:
-    tables: dict[str, Any] = {
-        "Guard": state.guards,
-        "Handoff": state.handoffs,
-        "Break": state.breaks,
-        "Page": state.pages,
-    }
-    key = entity.call if type(entity).__name__ == "Guard" else entity.id
-    was = tables[type(entity).__name__].get(key)
-    return was.state.value if was else "new"

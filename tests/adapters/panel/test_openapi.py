@@ -1,6 +1,5 @@
 """The API's document, and the API held against it: schemathesis on a real server, as agent, chief and admin."""
 
-import asyncio
 import json
 import os
 import subprocess
@@ -13,11 +12,11 @@ import pytest
 from adapters.accounts.model import Role
 from tests.adapters.panel.guarded import Browser, Guarded, guarded
 from tests.adapters.panel.panel import by, panel
+from tests.adapters.panel.schema import held
 
 ROOT = Path(__file__).parents[3]
 DOCUMENT = ROOT / "docs" / "openapi.json"
 ENV = {**os.environ, "PYTHONPATH": str(ROOT)}
-NOT_STREAMS = r"stream$|^/v1/sessions.+"  # one never ends; the other ends the session that asks
 
 
 def test_the_document_in_docs_is_what_the_routes_say() -> None:
@@ -66,17 +65,6 @@ async def prepared(g: Guarded, role: Role) -> tuple[Browser, dict[str, str]]:
     return browser, found
 
 
-def settings(g: Guarded, cookie: str, csrf: str, found: dict[str, str]) -> str:
-    """Return schemathesis' own configuration, which is TOML; a JSON string is a TOML string."""
-
-    def table(values: dict[str, str]) -> str:
-        return "{ " + ", ".join(f"{json.dumps(k)} = {json.dumps(v)}" for k, v in values.items()) + " }"
-
-    headers = table({"X-CSRF-Token": csrf, "Origin": g.base})
-    proof = f"[auth.openapi.session]\napi_key = {json.dumps(cookie)}\n"
-    return f"headers = {headers}\nparameters = {table(found)}\n{proof}"
-
-
 ROLES = [
     (Role.AGENT, r"/v1/(me|keys|calls/current|screens)"),
     (Role.CHIEF, r"/v1/(screens|pages|breaks|calls/.call)"),
@@ -90,20 +78,7 @@ async def test_the_api_is_what_its_document_says(role: Role, paths: str, tmp_pat
     async with guarded(tmp_path, per_minute=10_000) as g:
         g.site.access._guesses.burst = 10**6  # it tries without a session, over and over
         browser, found = await prepared(g, role)
-        config = tmp_path / "schemathesis.toml"
-        config.write_text(settings(g, browser.cookie(), await browser.csrf(), found), encoding="utf-8")
-        run = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(config), "--no-color", "run"),
-            *("--checks", "all", "--phases", "coverage,fuzzing", "--max-examples", "3", "--seed", "1"),
-            *("--include-path-regex", paths, "--exclude-path-regex", NOT_STREAMS, "--continue-on-failure"),
-            *("--generation-database", "none", f"{g.base}/v1/openapi.json"),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            cwd=tmp_path,
-        )
-        said, _ = await run.communicate()
-        assert run.returncode == 0, said.decode()
-        assert b" passed" in said
+        await held(tmp_path, g.base, browser.cookie(), await browser.csrf(), found, paths)
 
 
 def schemas() -> Any:
