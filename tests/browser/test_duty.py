@@ -55,6 +55,25 @@ async def test_each_act_is_one_click(look: Look, shown: Gallery) -> None:
     ]
 
 
+async def test_the_first_press_moves_nothing_under_the_finger(look: Look, shown: Gallery) -> None:
+    """It lets the page sound, and the note that says it is silent goes away: after the press, not in its midst."""
+    page = await opened(look, shown, "busy")
+    shown.answer = (202, {})
+    note = page.locator("#sound-blocked")
+    await expect(note).to_be_visible()
+    take = page.get_by_role("button", name="I have it")
+    box = await take.bounding_box()
+    assert box is not None
+    await page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 4)
+    await page.mouse.down()
+    sounded_at = await sounded(page)
+    await until_sounded(page, sounded_at)  # the page may sound now, and has looked at its notes
+    await expect(note).to_be_visible()
+    await page.mouse.up()
+    await expect(note).to_be_hidden()
+    assert [path for path, _ in shown.posts] == ["/v1/pages/p-18f3a1-acute/acknowledge"]
+
+
 async def test_a_refused_take_over_says_why(look: Look, shown: Gallery) -> None:
     """By the reason's code, in words, on the button that was pressed."""
     page = await opened(look, shown, "busy")

@@ -13,6 +13,12 @@ let muted = localStorage.getItem(MUTED) === "yes";
 let alarming = new Set();
 let seen = null; // pages that were there already; null before the first picture
 let nextAt = 0;
+let isPressed = false;
+
+// The first touch is what lets the page sound. The note that says so must not go away under the finger: what is below
+// it would move, and the press would miss its button.
+addEventListener("pointerdown", () => (isPressed = true), true);
+for (const end of ["pointerup", "pointercancel"]) addEventListener(end, () => setTimeout(() => (isPressed = false), 300), true);
 
 export function show(alarms, pages) {
   const fresh = [...pages].filter((id) => seen !== null && !seen.has(id) && !alarms.has(id));
@@ -24,7 +30,7 @@ export function show(alarms, pages) {
 
 /** Sound again while an alarm stands. */
 export function tick() {
-  blocked.hidden = audio.state === "running" || muted;
+  if (!isPressed) blocked.hidden = audio.state === "running" || muted;
   mutedNote.hidden = !muted;
   muteButton.setAttribute("aria-pressed", String(muted));
   if (!alarming.size || audio.currentTime < nextAt) return;
