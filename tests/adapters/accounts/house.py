@@ -28,9 +28,17 @@ HOUR_S = 3600.0
 
 
 class BrokenStore:
-    """Takes nothing, and tells nothing."""
+    """Takes nothing, and tells nothing.
+
+    Attributes:
+        asked: how often it was asked.
+    """
+
+    def __init__(self) -> None:
+        self.asked = 0
 
     async def transact(self, ask: Callable[[Connection], T]) -> T:
+        self.asked += 1
         raise StoreError("testing", f"broken: {ask}")
 
 

@@ -10,6 +10,7 @@ import pytest
 from adapters.accounts import command, login
 from adapters.accounts.model import Role
 from tests.adapters.accounts.house import BrokenStore, House, house, url_in
+from tests.lab.waiting import until
 
 
 @asynccontextmanager
@@ -31,9 +32,10 @@ async def test_a_store_that_does_not_answer_at_the_start_is_asked_again(
     monkeypatch.setattr(login, "AGAIN_S", 0.01)
     said: list[str] = []
     async with house(tmp_path) as h:
-        real, h.login.accounts._store = h.login.accounts._store, BrokenStore()
+        broken = BrokenStore()
+        real, h.login.accounts._store = h.login.accounts._store, broken
         async with running(h, said.append):
-            await asyncio.sleep(0)
+            await until(lambda: broken.asked > 1, 10)
             assert not h.login.loaded.is_set()
             h.login.accounts._store = real
             async with asyncio.timeout(10):
@@ -53,9 +55,7 @@ async def test_a_reload_takes_in_what_the_command_has_changed(tmp_path: Path) ->
             await asyncio.to_thread(command.disable, url_in(tmp_path), "anna")
             await asyncio.to_thread(command.add, url_in(tmp_path), "http://x", "bo", ["backup"])
             h.login.reread()
-            async with asyncio.timeout(10):
-                while h.login.sessions.find(token) is not None:  # noqa: ASYNC110 -- nothing of it is signalled
-                    await asyncio.sleep(0.005)
+            await until(lambda: h.login.sessions.find(token) is None, 10)
             assert h.login.accounts.get("bo").roles == {Role.BACKUP}
 
 

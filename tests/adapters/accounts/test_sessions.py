@@ -11,6 +11,7 @@ from adapters.accounts.records import digest
 from adapters.accounts.sessions import MOST_OF_ONE
 from adapters.store.errors import StoreError
 from tests.adapters.accounts.house import HOUR_S, BrokenStore, House, house
+from tests.lab.waiting import until
 
 
 def start(h: House, account: str = "anna") -> tuple[str, str]:
@@ -101,9 +102,10 @@ async def test_the_task_writes_behind_and_sweeps(tmp_path: Path) -> None:
 
 
 async def until_kept(h: House, ids: set[str]) -> None:
-    async with asyncio.timeout(10):
-        while {s.id for s in await h.journal.transact(rows.sessions)} != ids:  # noqa: ASYNC110 -- the store signals nothing
-            await asyncio.sleep(0.005)
+    async def are_kept() -> bool:
+        return {s.id for s in await h.journal.transact(rows.sessions)} == ids
+
+    await until(are_kept, 10)
 
 
 async def test_one_account_has_so_many_sessions_and_the_oldest_gives_way(tmp_path: Path) -> None:
