@@ -2,8 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SEEDS ?= 200
+PAGES ?= 100000
+SEED ?= 1
 
-.PHONY: demo screenshots test check simulate bench lab lock wheel clean
+.PHONY: demo screenshots test check simulate soak-pages bench lab lock wheel clean
 .DEFAULT_GOAL := help
 
 help:
@@ -12,6 +14,7 @@ help:
 	@echo "make test              everything: style, types, tests, the real Asterisk"
 	@echo "make check             style and types only"
 	@echo "make simulate SEEDS=…  the deterministic simulation: a count, or seeds to replay"
+	@echo "make soak-pages PAGES=…  pages while the service is killed at random: none is lost"
 	@echo "make bench             benchmarks, as a table of ratios"
 	@echo "make lock              resolve the dependencies anew"
 
@@ -36,6 +39,9 @@ check: $(BIN)/.ready
 
 simulate: $(BIN)/.ready
 	scripts/simulate "$(SEEDS)"
+
+soak-pages: $(BIN)/.ready
+	$(BIN)/python -m tests.soak.soak --pages $(PAGES) --seed $(SEED)
 
 bench: $(BIN)/.ready
 	scripts/bench

@@ -142,6 +142,7 @@ class Notify(Action):
         step: which rung, from 0; -1 is the last resort.
         attempt: from 1; a repeated message keeps its id.
         message: the message's id, the same for every attempt.
+        code: the number with which a reply takes this page, from 1.
     """
 
     page: str
@@ -155,13 +156,15 @@ class Notify(Action):
     step: int
     attempt: int
     message: str
+    code: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StandDown(Action):
-    """Tell those who were paged who has it.
+    """Stop what still runs, and tell those who were paged who has it.
 
     Attributes:
+        by: who has it; "" for a test that nobody answered: it is taken back, and nothing is said.
         told: (channel, address, language) of each.
     """
 
@@ -169,6 +172,36 @@ class StandDown(Action):
     incident: str
     by: str
     told: tuple[tuple[str, str, str], ...]
+
+
+class Answer(StrEnum):
+    """What somebody is told whose reply took no page."""
+
+    WHICH = "which"  # several pages wait for them
+    TAKEN = "taken"  # somebody has it already
+    NOTHING = "nothing"  # no page waits for them
+    UNCLEAR = "unclear"  # the words were not understood
+    PASSED = "passed"  # it goes on to the next
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyTo(Action):
+    """Answer a reply, on the channel that it came by.
+
+    Attributes:
+        address: as in `PageReplied`.
+        incident: what it is about, "" where that is not one thing.
+        by: who has it, for TAKEN.
+        codes: (code, incident) of the pages that wait for this person.
+    """
+
+    channel: str
+    address: str
+    language: str
+    answer: Answer
+    incident: str = ""
+    by: str = ""
+    codes: tuple[tuple[int, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

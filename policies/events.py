@@ -212,6 +212,82 @@ class Notified(Event):
     retry_after_s: float | None = None
 
 
+class Report(StrEnum):
+    """What became of a message after its carrier had taken it. None of these is an acknowledgement either."""
+
+    DELIVERED = "delivered"  # on the person's phone, or answered by somebody or something
+    READ = "read"
+    FAILED = "failed"  # it will not arrive
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageReported(Event):
+    """A carrier said later what became of a message.
+
+    Attributes:
+        message: its id.
+        detail: the carrier's words.
+    """
+
+    message: str
+    report: Report
+    detail: str = ""
+
+
+class Says(StrEnum):
+    """What a person's reply means."""
+
+    TAKE = "take"
+    PASS = "pass"  # noqa: S105 -- a word, not a secret
+    UNCLEAR = "unclear"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageReplied(Event):
+    """A person replied from the address that a message went to.
+
+    Attributes:
+        channel: "sms" …
+        address: from which it came, in the words of policy.
+        says: what it means.
+        code: the number in it, which tells pages to one person apart; 0 for none.
+    """
+
+    channel: str
+    address: str
+    says: Says
+    code: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PagePassed(Event):
+    """A person cannot take a page: the next one is told, without waiting.
+
+    Attributes:
+        page: the page, or the test of a path.
+        by: who, by the name under [people].
+        means: "voice", "link" …
+    """
+
+    page: str
+    by: str
+    means: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProofAsked(Event):
+    """Somebody wants to know now whether a person can be reached on a channel.
+
+    Attributes:
+        person: the name under [people].
+        by: who asks.
+    """
+
+    person: str
+    channel: str
+    by: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageOpened(Event):
     """A page that no key opened: a drill, a test of the path, or an alarm that a restart could not read back.
@@ -219,7 +295,7 @@ class PageOpened(Event):
     Attributes:
         plan: name of the page plan.
         incident: what it is about.
-        reason: "drill", "test", or "call" for one that is in earnest.
+        reason: "drill", "test", "watch" (another Bagvagt is silent), or "call" for one that is in earnest.
         severity: of the page.
     """
 
@@ -234,8 +310,9 @@ class PageAnswered(Event):
     """A person took a page.
 
     Attributes:
+        page: the page, or the test of a path (`policies.proofs.Proof.page`).
         by: who.
-        means: "mqtt", "http", "command" …
+        means: "mqtt", "sms", "voice", "link", "http", "command" …
     """
 
     page: str

@@ -150,7 +150,7 @@ class Timer:
     """Names one durable timer.
 
     Attributes:
-        entity: "page", "break", "call" or "handoff".
+        entity: "page", "proof", "break", "call" or "handoff".
         entity_id: which.
         what: which of its timers.
     """

@@ -4,6 +4,12 @@ Sent, delivered and read are kept and are not enough. Rungs follow each other by
 once; after the last round the last resort is told, and told again, until somebody answers. There is no row that ends a
 page without a person.
 
+On a rung, a person's channels are used all at once, or in turn: each message of the rung then stands there from the
+beginning, with attempt 0, until its turn comes. A person who passes ends the waiting for that person, not the page.
+
+An answered page is kept for a while: reports that come late still go into its time line, a second answer is told who
+has it, and its reply code is not given to another page meanwhile.
+
 A page keeps its plan as it stood, with the names of its rotas. Who is on call by them is looked up when a rung's time
 comes: a page that outlasts a hand-off, or a swap in the night, tells those who are on call then.
 """
@@ -20,6 +26,10 @@ from policies.rules import Contact, OfficeHours, PagePlan, Rules, Severity, Step
 from policies.tables import Table
 
 LAST_RESORT = -1
+
+KEEP_ANSWERED_S = 3600.0
+KEEP_ANSWERED = 200
+"""For how long, and how many, answered pages are kept."""
 
 
 class PageState(StrEnum):
@@ -62,11 +72,21 @@ class Told:
         language: of the message.
         step: rung, or LAST_RESORT.
         round: from 0.
-        attempt: the latest attempt, from 1.
+        attempt: the latest attempt, from 1; 0 while its turn has not come.
         action: id of the latest `Notify` action.
         delivery: what the carrier said, None while it has not.
         at: when the latest attempt was asked for, or its answer came.
         detail: the carrier's words.
+        code: the number with which a reply takes this page; the same in all messages of a page to one person.
+        queued_at: when it was decided on.
+        sent_at: when the carrier took it.
+        delivered_at: when the carrier said that it arrived, None while it has not.
+        read_at: likewise.
+        failed_at: when the carrier said that it will not arrive.
+        passed_at: when the person said that they cannot take it; with the message that they answered.
+        doubts: how many attempts had a fate that nobody knows; after two of them it is not sent again.
+        given_up: it is not sent any more: the person passed, or a later message took its place.
+        asked_back: how often the person was asked what their reply meant.
     """
 
     message: str
@@ -81,6 +101,26 @@ class Told:
     delivery: Delivery | None
     at: datetime
     detail: str = ""
+    code: int = 1
+    queued_at: datetime | None = None
+    sent_at: datetime | None = None
+    delivered_at: datetime | None = None
+    read_at: datetime | None = None
+    failed_at: datetime | None = None
+    passed_at: datetime | None = None
+    doubts: int = 0
+    given_up: bool = False
+    asked_back: int = 0
+
+    @property
+    def waits(self) -> bool:
+        """Tell whether its turn has not come."""
+        return self.attempt == 0 and not self.given_up
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Tell whether it certainly reaches nobody."""
+        return self.given_up or self.delivery is Delivery.REFUSED or self.failed_at is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +130,7 @@ class Page:
     Attributes:
         id: its id.
         incident: what it is about.
-        reason: "call", "drill", "test", or "no_call" (an acute key without a call).
+        reason: "call", "drill", "test", "watch", or "no_call" (an acute key without a call).
         plan: the plan as it stood when the page was opened.
         severity: acute pages are never rate-limited.
         state: see `PAGES`.
@@ -101,6 +141,7 @@ class Page:
         answered_by: who took it.
         answered_at: when.
         means: how.
+        passed: who of the present rung cannot take it.
     """
 
     id: str
@@ -116,6 +157,17 @@ class Page:
     answered_by: str = ""
     answered_at: datetime | None = None
     means: str = ""
+    passed: tuple[str, ...] = ()
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether nobody has taken it."""
+        return self.state is not PageState.ANSWERED
+
+    @property
+    def rung(self) -> tuple[Told, ...]:
+        """Return the messages of the present rung."""
+        return tuple(t for t in self.told if (t.step, t.round) == (self.step, self.round))
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +179,14 @@ class Rung:
         round: from 0.
         people: who.
         wait_s: until the next rung.
+        in_turn_s: see `policies.rules.Step`.
     """
 
     step: int
     round: int
     people: tuple[Contact, ...]
     wait_s: float
+    in_turn_s: float = 0.0
 
 
 def staffed(plan: PagePlan, at: datetime, rules: Rules, *earlier: Rules) -> PagePlan:
@@ -186,6 +240,6 @@ def next_rung(plan: PagePlan, office: OfficeHours, at: datetime, step: int, roun
             rung = plan.steps[index]
             people = tuple(p for p in rung.people if p.channels)
             if people and rung.when.covers(is_open=is_open):
-                return Rung(index, round_, people, rung.wait_s)
+                return Rung(index, round_, people, rung.wait_s, rung.in_turn_s)
         first = 0
     return Rung(LAST_RESORT, plan.rounds, (plan.last_resort,), plan.last_resort_every_s)

@@ -6,7 +6,7 @@ in force when the call began, and takes the stricter of each.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from enum import StrEnum
 
 from policies.hours import OfficeHours as OfficeHours  # noqa: PLC0414 -- part of the rules, and used from here
@@ -125,7 +125,8 @@ class Contact:
 
     Attributes:
         name: who.
-        channels: (channel, address) in policy's order: ("sms", "+4520304050"), ("mqtt", "anna").
+        channels: (channel, address) in policy's order: ("sms", "+4520304050"), ("mqtt", "anna"), ("voice",
+            "PJSIP/+4520304050@trunk"), ("email", "anna@example.dk"), ("apprise", name of the file with its URL).
         language: two letters.
     """
 
@@ -143,12 +144,15 @@ class Step:
         wait_s: how long to wait for an answer before the next rung.
         when: office hours, outside, or always.
         rotas: and whoever is on call by these when the rung's time comes; names.
+        in_turn_s: each person's channels one after the other, the next after this time without an answer, or at once
+            when one has failed; 0 for all channels at once.
     """
 
     people: tuple[Contact, ...]
     wait_s: float
     when: When = When.ALWAYS
     rotas: tuple[str, ...] = ()
+    in_turn_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +174,25 @@ class PagePlan:
 
 
 @dataclass(frozen=True, slots=True)
+class ProofRules:
+    """When each person's channels are tested: a message that says so, and asks for an answer.
+
+    Attributes:
+        every_days: from an answer to the next test.
+        opens: tests are sent from this local time on.
+        closes: and not from this one on.
+        days: on these weekdays (Monday is 0) that are no closed days.
+        lapse_s: who has not answered by then has not been reached.
+    """
+
+    every_days: int = 30
+    opens: time = time(10)
+    closes: time = time(14)
+    days: frozenset[int] = frozenset(range(5))
+    lapse_s: float = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
     """One version of the policy.
 
@@ -179,6 +202,7 @@ class Rules:
         languages: agents with a language of their own.
         rotas: who is on call.
         people: everybody who can be paged.
+        proofs: when channels are tested; None for never.
         phones: where somebody of the duty desk is rung who takes a call over, by the name under [people].
         late_key_s: an ending key that took longer than this to arrive is not obeyed.
         late_flag_s: a flag that comes this long after the call still counts for it.
@@ -199,6 +223,7 @@ class Rules:
     rotas: Mapping[str, Rota] = field(default_factory=dict)
     people: Mapping[str, Contact] = field(default_factory=dict)
     phones: Mapping[str, Target] = field(default_factory=dict)
+    proofs: ProofRules | None = None
     late_key_s: float = 5.0
     late_flag_s: float = 120.0
     double_press_s: float = 1.0

@@ -17,10 +17,11 @@ from policies.guards import CALLS, CallCause, Guard
 from policies.handoffs import HANDOFFS, Handoff, HandoffCause
 from policies.model import AgentId, CallId, LegId, Member, Timer
 from policies.pages import PAGES, Page, PageCause
+from policies.proofs import PROOFS, Proof, ProofCause
 from policies.reasons import Reason
 from policies.rules import KindRules, Policy, strictest
 
-Entity = Guard | Handoff | Break | Page
+Entity = Guard | Handoff | Break | Page | Proof
 A = TypeVar("A", bound=Action)
 
 
@@ -51,7 +52,8 @@ class State:
         guards: guarded calls.
         handoffs: by id.
         breaks: by id.
-        pages: by id.
+        pages: by id; an answered one for a while.
+        proofs: that people can be reached, by id.
         members: queue members, by (agent, queue).
         presses: latest press of each agent.
     """
@@ -62,6 +64,7 @@ class State:
     handoffs: Mapping[str, Handoff] = field(default_factory=dict)
     breaks: Mapping[str, Break] = field(default_factory=dict)
     pages: Mapping[str, Page] = field(default_factory=dict)
+    proofs: Mapping[str, Proof] = field(default_factory=dict)
     members: Mapping[tuple[AgentId, str], Member] = field(default_factory=dict)
     presses: Mapping[AgentId, Press] = field(default_factory=dict)
 
@@ -100,6 +103,7 @@ class Draft:
         self.handoffs = dict(state.handoffs)
         self.breaks = dict(state.breaks)
         self.pages = dict(state.pages)
+        self.proofs = dict(state.proofs)
         self.members = state.members
         self.presses = state.presses
         self.actions: list[Action] = []
@@ -191,6 +195,15 @@ class Draft:
         self._changed[Page, made.id] = made
         return made
 
+    def proof(self, proof: Proof, cause: ProofCause | None = None, **changes: object) -> Proof:
+        """Store a proof, moved by `cause` if there is one."""
+        if cause is not None:
+            changes["state"] = PROOFS.step(proof.state, cause)
+        made = replace(proof, **changes)  # type: ignore[arg-type]
+        self.proofs[made.id] = made
+        self._changed[Proof, made.id] = made
+        return made
+
     def drop(self, entity: Entity) -> None:
         """Forget an entity that is over."""
         match entity:
@@ -202,6 +215,8 @@ class Draft:
                 self.breaks.pop(entity.id, None)
             case Page():
                 self.pages.pop(entity.id, None)
+            case Proof():
+                self.proofs.pop(entity.id, None)
         self._dropped.append(entity)
 
     def rules_of(self, guard: Guard) -> KindRules | None:
@@ -220,6 +235,7 @@ class Draft:
             handoffs=self.handoffs,
             breaks=self.breaks,
             pages=self.pages,
+            proofs=self.proofs,
             members=self.members,
             presses=self.presses,
         )

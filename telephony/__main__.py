@@ -1,16 +1,16 @@
-"""The command `bagvagt`, and the one place where adapters are wired in."""
+"""The command `bagvagt`. The running service is put together in `telephony.wiring`."""
 
 import asyncio
 import os
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+from zoneinfo import ZoneInfo
 
 import typer
 
-from policies.rules import Policy
 from telephony.errors import BagvagtError, ConfigError, Mistake
 from telephony.logs import log_json, log_warnings
 
@@ -52,106 +52,15 @@ SecretFile = Annotated[
 @app.command()
 def run(file: File, log_level: Annotated[str, typer.Option(help="DEBUG, INFO or WARNING.")] = "INFO") -> None:
     """Run the service."""
+    from telephony.wiring import serve
+
     log_json(log_level.upper())
     try:
-        asyncio.run(_serve(file))
+        asyncio.run(serve(file))
     except BagvagtError as error:
         _give_up(error)
     except KeyboardInterrupt:
         return
-
-
-async def _serve(file: Path) -> None:
-    from adapters import from_settings as built
-    from adapters.asterisk.from_settings import asterisk_pbx, check_asterisk
-    from adapters.calendars.calendars import Calendars
-    from adapters.clock import SystemClock
-    from adapters.metrics import Metrics
-    from adapters.paging.mqtt import MqttChannel
-    from adapters.paging.pager import ChannelPager
-    from adapters.panel.from_settings import Running, Web
-    from adapters.panel.identity import may_still
-    from adapters.panel.streams import Hub
-    from adapters.privacy import CallerTag, read_or_make_key
-    from adapters.simulator.pbx import SimulatedPbx
-    from adapters.simulator.timing import LoopTime
-    from adapters.simulator.world import SimWorld
-    from adapters.store.journal import open_journal
-    from telephony.engine import Engine
-    from telephony.service import Service
-    from telephony.settings import load
-    from telephony.settings import rules as resolve
-    from telephony.watchdog import Health, LoopLag
-
-    settings = load(file, built.prompts_missing)
-    clock, metrics, lag, hub = SystemClock(), Metrics(), LoopLag(), Hub(may_still)
-    calendars = Calendars(settings, clock)
-    prompts, channels = built.prompt_library(settings), built.channels(settings, clock)
-    site_key = read_or_make_key(settings.path(settings.store.path).with_suffix(".key"))
-    is_asterisk = settings.pbx.kind == "asterisk"
-    async with open_journal(built.store_url(settings)) as journal:
-        health = Health(
-            clock,
-            lag,
-            lambda: {n: getattr(c, "is_connected", True) for n, c in channels.items()},
-            lambda: str(journal.head),
-        )
-        pbx = (
-            asterisk_pbx(settings, clock, prompts, CallerTag(site_key))
-            if is_asterisk
-            else SimulatedPbx(SimWorld(LoopTime()), clock)
-        )
-        engine = health.engine = Engine(
-            policy=Policy(calendars.into(resolve(settings))),
-            pbx=pbx,
-            pager=ChannelPager(channels, clock),
-            journal=journal,
-            clock=clock,
-            listeners=(metrics, health, hub),
-            measure=metrics.took,
-            glimpsed=hub.glimpsed,
-        )
-        metrics.watch(loop_lag_s=lambda: lag.worst_s, unsaved=lambda: engine.saving.unsaved)
-        web = Web(
-            settings,
-            Running(
-                engine,
-                pbx,
-                clock,
-                journal,
-                hub,
-                health.read,
-                metrics,
-                prompts,
-                site_key,
-                check_pbx=partial(check_asterisk, settings) if is_asterisk else None,
-                say=_say_link,
-            ),
-        )
-        mqtt = channels.get("mqtt")
-        service = Service(
-            engine,
-            health,
-            lag,
-            web.server,
-            settings,
-            ask_store=journal.ping,
-            prompts_missing=built.prompts_missing,
-            reloaded=web.loaded,
-            refused=web.refused,
-            calendars=calendars,
-            gaps_seen=metrics.gaps,
-            publish_head=mqtt.publish_head if isinstance(mqtt, MqttChannel) else None,
-            head=lambda: str(journal.head),
-        )
-        await service.run()
-
-
-def _say_link(link: str) -> None:
-    """Say the first admin's one-time link where whoever starts the service sees it; the journal of systemd keeps it."""
-    import structlog
-
-    structlog.get_logger().warning("first_admin", open=link, note="valid once, for 24 hours")
 
 
 @app.command()
@@ -245,24 +154,54 @@ def who(
     out(told.json() if as_json else "\n".join(told.lines()))
 
 
-def _time(text: str) -> datetime:
+@app.command()
+def report(
+    config: Config,
+    since: Annotated[str, typer.Option(help="Local time, as 2027-03-28; 30 days before the end when left out.")] = "",
+    until: Annotated[str, typer.Option(help="Local time, as 2027-04-28; now when left out.")] = "",
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
+    """Say how long people waited until a page was taken, by step and hour; drills apart, and no names."""
+    from adapters.from_settings import store_url
+    from adapters.panel.past import MOST_COUNTED, Span, read_some
+    from telephony.report import report as figures
+    from telephony.settings import load
+
+    try:
+        settings = load(config)
+        zone = ZoneInfo(settings.site.zone)
+        ends = _local(_time(until, "--until"), zone)
+        begins = _local(_time(since, "--since"), zone) if since else ends - timedelta(days=30)
+        pages, more = read_some(store_url(settings), Span(begins, ends))
+    except BagvagtError as error:
+        _give_up(error)
+    if more:
+        raise typer.BadParameter(f"there are more than {MOST_COUNTED} pages; take a shorter time", param_hint="--since")
+    found = figures(pages, begins, ends, zone)
+    out(found.json() if as_json else "\n".join(found.lines()))
+
+
+def _local(at: datetime, zone: ZoneInfo) -> datetime:
+    return at if at.tzinfo else at.replace(tzinfo=zone)
+
+
+def _time(text: str, option: str = "--at") -> datetime:
     try:
         return datetime.fromisoformat(text) if text else datetime.now().astimezone()
     except ValueError:
-        raise typer.BadParameter(f"{text!r} is not a time; write it as 2027-03-28T02:30", param_hint="--at") from None
+        raise typer.BadParameter(f"{text!r} is not a time; write it as 2027-03-28T02:30", param_hint=option) from None
 
 
 def _calendars(settings: "Settings", *, read_at: datetime | None = None) -> "Calendars":
     """Return the rotas' calendars, for a command that only looks: as they are now, else the last good copies."""
-    from zoneinfo import ZoneInfo
-
     from adapters.calendars.calendars import Calendars
     from adapters.clock import SystemClock
 
     found = Calendars(settings, SystemClock(), keeps=False)
     asyncio.run(found.refresh())
     if read_at is not None:
-        found.read(read_at if read_at.tzinfo else read_at.replace(tzinfo=ZoneInfo(settings.site.zone)))
+        found.read(_local(read_at, ZoneInfo(settings.site.zone)))
     return found
 
 

@@ -76,6 +76,7 @@ class CarryOut:
             act.Tell: pbx.signal,
             act.Notify: pager.notify,
             act.StandDown: pager.stand_down,
+            act.ReplyTo: pager.reply,
         }
 
     async def __call__(self, action: act.Action) -> Event:

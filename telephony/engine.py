@@ -11,9 +11,10 @@ against the state again before it is done.
 """
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from time import perf_counter
 from typing import Any
 
@@ -29,6 +30,7 @@ from policies.rules import Policy, Rules, Severity
 from policies.state import Decision, State
 from policies.tables import IllegalTransitionError
 from telephony.carry_out import ALARMS, CarryOut, can_not_wait, is_still_wanted
+from telephony.inbox import Inbox
 from telephony.ports import Clock, CodePressed, Entry, Journal, Listener, LostRelease, Pager, Pbx, Seen, Unreadable
 from telephony.saving import Saving
 from telephony.written import concerns_people, entry_of, log_decision
@@ -37,6 +39,8 @@ _log = structlog.get_logger()
 
 LOOK_AT_TIMERS_S = 1.0
 STORE_PATIENCE_S = 2.0
+TIMERS_AT_ONCE = 32  # fired and not decided yet
+PUT_BACK_S = 5.0
 RUN_AGAIN_S = 1.0
 
 
@@ -83,13 +87,14 @@ class Engine:
         self._patience_s = store_patience_s
         self.saving = Saving(journal, measure)
         self._carry_out = CarryOut(pbx, pager, self._still_permitted, self.stamp)
-        self._inbox: asyncio.Queue[ev.Event] = asyncio.Queue()
+        self._inbox = Inbox(lambda: self.state.pages)
         self._waiting: dict[str, ev.KeyPressed] = {}
         self._answers: dict[str, asyncio.Future[act.Tell]] = {}
         self._after_connect: list[ev.Event] = []
         self.unreadable: tuple[Unreadable, ...] = ()
         self._stalled = False
         self._fired: set[Timer] = set()
+        self._alarms: set[asyncio.Task[None]] = set()
         self._timers_changed = asyncio.Event()
         self._tasks: asyncio.TaskGroup
 
@@ -270,7 +275,15 @@ class Engine:
             self._answer(action)
             if not _wants_tone(action, event):
                 return
-        self._tasks.create_task(self._do_and_report(action), name=f"{type(action).__name__} {action.id}")
+        task = self._tasks.create_task(self._do_and_report(action), name=f"{type(action).__name__} {action.id}")
+        if isinstance(action, ALARMS):
+            self._alarms.add(task)
+            task.add_done_callback(self._alarms.discard)
+
+    async def alarms_out(self, within_s: float) -> None:
+        """Wait until the alarms that are under way have reached their carriers, or have not in this time."""
+        if self._alarms:
+            await asyncio.wait(self._alarms, timeout=within_s)
 
     async def _do_and_report(self, action: act.Action) -> None:
         outcome = await self._carry_out(action)
@@ -294,15 +307,25 @@ class Engine:
     # Timers.
 
     async def run_due(self) -> None:
-        """Fire what is due now."""
-        for timer in await self.saving.due(self._clock.now()):
-            if timer not in self._fired:
-                self._fired.add(timer)
-                self._inbox.put_nowait(ev.TimerFired(**self.stamp(), timer=timer))
+        """Fire what is due now: a few at a time, the others as these are decided. So a flood stays in the store.
+
+        Urgent ones find room as well where the others have filled theirs.
+        """
+        for timer in await self.saving.due(self._clock.now(), TIMERS_AT_ONCE, self._fired):
+            event = ev.TimerFired(**self.stamp(), timer=timer)
+            if len(self._fired) >= TIMERS_AT_ONCE * (1 + self._inbox.is_urgent(event)):
+                break
+            self._fired.add(timer)
+            self._inbox.put_nowait(event)
 
     async def _watch_timers(self) -> None:
+        beside_s = -math.inf  # the wall clock, beside one that nobody sets
         while True:
             self._timers_changed.clear()
+            was_s, beside_s = beside_s, self._clock.now().timestamp() - asyncio.get_running_loop().time()
+            if was_s - beside_s > PUT_BACK_S:
+                _log.warning("clock_put_back", by_s=round(was_s - beside_s, 1))
+                await self.saving.put_back(timedelta(seconds=was_s - beside_s))
             await self.run_due()
             due = await self.saving.next_due()
             wait_s = LOOK_AT_TIMERS_S  # never longer: the wall clock may jump
@@ -341,19 +364,10 @@ class Engine:
         """What could not be read back is said aloud; an alarm among it is opened anew, since nobody has answered it."""
         for row in self.unreadable:
             _log.critical("journal_row_unreadable", what=row.what, id=row.id, incident=row.incident, why=row.why)
-            if row.what == "page" and (plan := _plan_for(row, self.policy.now)):
-                self._inbox.put_nowait(
-                    ev.PageOpened(
-                        **self.stamp(), plan=plan, incident=row.incident, reason="call", severity=Severity.ACUTE
-                    )
-                )
-
-
-def _plan_for(page: Unreadable, rules: Rules) -> str:
-    """Return the plan by which a page is opened anew: its own, which its id ends with, else that of an acute kind."""
-    own = [plan for plan in rules.pages if page.id.endswith(f"-{plan}")]
-    acute = [kind.page for kind in rules.kinds.values() if kind.latched and kind.page]
-    return (*own, *acute, "")[0]
+            if row.what == "page":
+                own = next((plan for plan in self.policy.now.pages if row.id.endswith(f"-{plan}")), "")
+                again: dict[str, Any] = {"plan": own, "incident": row.incident, "severity": Severity.ACUTE}
+                self._inbox.put_nowait(ev.PageOpened(**self.stamp(), **again, reason="call"))
 
 
 def _calls_of(key: ev.KeyPressed) -> set[str]:

@@ -34,26 +34,34 @@ class Gap:
     until: datetime
 
 
-def gaps(rules: Rules, since: datetime, days: int = DAYS_AHEAD) -> tuple[Gap, ...]:
-    """Return every gap of the plans in use, by plan, rung and time."""
+def gaps(rules: Rules, since: datetime, days: int = DAYS_AHEAD, also: Iterable[str] = ()) -> tuple[Gap, ...]:
+    """Return every gap of the plans in use, by plan, rung and time.
+
+    Args:
+        rules: with the calendars' shifts in them.
+        since: from then on (aware).
+        days: how far is looked.
+        also: plans that are in use besides those which the rules name.
+    """
     until = since + timedelta(days=days)
     near = {name: replace(r, shifts=tuple(s for s in r.shifts if s.until > since)) for name, r in rules.rotas.items()}
     rules = replace(rules, rotas=near)
     edges = (since, *turns(rules, since, until), until)
-    return tuple(gap for plan in _in_use(rules) for gap in _gaps(plan, rules, edges))
+    return tuple(gap for plan in _in_use(rules, also) for gap in _gaps(plan, rules, edges))
 
 
 def doubts(settings: Settings, rules: Rules, at: datetime, days: int = DAYS_AHEAD) -> tuple[Mistake, ...]:
     """Return the gaps as warnings with key, line and remedy, one for each rung; for people, in the office's zone."""
     zone = ZoneInfo(rules.office.zone)
+    watched = [watch.plan for watch in settings.watch]
     return tuple(
         _doubt(settings, rules.pages[plan], step, [_words(gap, zone) for gap in found], days)
-        for (plan, step), found in groupby(gaps(rules, at, days), key=lambda gap: (gap.plan, gap.step))
+        for (plan, step), found in groupby(gaps(rules, at, days, watched), key=lambda gap: (gap.plan, gap.step))
     )
 
 
-def _in_use(rules: Rules) -> list[PagePlan]:
-    named = {kind.page for kind in rules.kinds.values()}
+def _in_use(rules: Rules, also: Iterable[str]) -> list[PagePlan]:
+    named = {kind.page for kind in rules.kinds.values()}.union(also)
     named |= {handoff.then for handoff in rules.handoffs.values()}
     return [plan for name, plan in rules.pages.items() if name in named or f"page:{name}" in named]
 

@@ -16,6 +16,7 @@ from policies.actions import (
     Notify,
     Pause,
     Release,
+    ReplyTo,
     Retrieve,
     Ring,
     StandDown,
@@ -146,10 +147,10 @@ class Pbx(Protocol):
 
 
 class Pager(Protocol):
-    """Everything that reaches people: one method for a message, one to stand down."""
+    """Everything that reaches people."""
 
     async def run(self, emit: Callable[[Event], None]) -> None:
-        """Keep connections and take in answers (`PageAnswered`), until cancelled."""
+        """Keep connections, take in reports and answers (`PageAnswered`, `PageReplied` …), until cancelled."""
         ...
 
     async def notify(self, action: Notify) -> Notified:
@@ -157,7 +158,11 @@ class Pager(Protocol):
         ...
 
     async def stand_down(self, action: StandDown) -> ActionFinished:
-        """Tell those who were paged who has it."""
+        """Stop what still runs, and tell those who were paged who has it."""
+        ...
+
+    async def reply(self, action: ReplyTo) -> ActionFinished:
+        """Answer somebody whose reply took no page."""
         ...
 
 
@@ -223,7 +228,7 @@ class Unreadable:
     """A row that could not be read back; it stays in the store.
 
     Attributes:
-        what: "call", "handoff", "break", "page", or the action's or the policy's kind.
+        what: "call", "handoff", "break", "page", "proof", "timer", or the action's or the policy's kind.
         id: its id, "" where it has none.
         incident: what it is about, "" when nobody knows.
         why: what is wrong with it.
@@ -246,8 +251,11 @@ class Journal(Protocol):
         """Commit one transaction durably. Commits are applied in the order of the calls."""
         ...
 
-    async def due_timers(self, now: datetime) -> tuple[Timer, ...]:
-        """Return timers due at `now`, oldest first; each stays until an entry drops or resets it."""
+    async def due_timers(self, now: datetime) -> Iterable[Timer]:
+        """Return timers due at `now`, the most urgent first; each stays until an entry drops or resets it.
+
+        They may be found while they are taken: what is not taken before the next commit must be asked for anew.
+        """
         ...
 
     async def next_due(self) -> datetime | None:

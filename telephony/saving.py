@@ -7,9 +7,10 @@ timer that fired does not fire again. What is lost when the process dies meanwhi
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from itertools import chain, islice
 from time import perf_counter
 
 import structlog
@@ -23,6 +24,8 @@ _log = structlog.get_logger()
 RETRY_S = 1.0
 UNSAVED_MOST = 10_000
 FAILS_MOST = 5
+_NOTHING = timedelta(0)
+_EVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(slots=True)
@@ -46,6 +49,7 @@ class Saving:
         self._unsaved: deque[_Unsaved] = deque()
         self._timers: dict[Timer, datetime | None] = {}  # of what is unsaved, the latest word on each
         self._homeless: dict[Timer, datetime | None] = {}  # of what was set aside
+        self._ahead: dict[Timer, timedelta] = {}  # set by a clock that was put back since, by that much
         self._more = asyncio.Event()
         self._asked_at: float | None = None
         self._answered = True
@@ -76,6 +80,7 @@ class Saving:
         for timer, due_at in entry.timers:
             self._timers[timer] = due_at
             self._homeless.pop(timer, None)
+            self._ahead.pop(timer, None)
         if len(self._unsaved) > UNSAVED_MOST:  # the first may be on its way into the store
             self._set_aside(1, "too many are unsaved")
         self._more.set()
@@ -92,21 +97,42 @@ class Saving:
             except TimeoutError:
                 continue
 
-    async def due(self, now: datetime) -> list[Timer]:
-        """Return timers due at `now`; what is unsaved counts."""
-        unsaved = self._timers
+    async def due(self, now: datetime, most: int, but: Container[Timer] = ()) -> list[Timer]:
+        """Return timers due at `now`; what is unsaved counts, and comes first: there are few of those.
+
+        Args:
+            now: the time.
+            most: how many at the most; the journal's order decides which.
+            but: not these.
+        """
+        unsaved = (t for t, at in self._timers.items() if at is not None and at <= now)
+        stored = [self._set_ahead(by, await self._stored(now + by)) for by in {*self._ahead.values(), _NOTHING}]
+        return list(islice((t for t in chain(unsaved, *stored) if t not in but), most))
+
+    async def put_back(self, by: timedelta) -> None:
+        """Take note that the clock was put back: what stands is due that much earlier, as the clock has it from now on.
+
+        It holds until a restart, which cannot know of it.
+        """
+        for changes in (self._timers, self._homeless):
+            changes |= {timer: at - by for timer, at in changes.items() if at is not None}
+        standing = {*await self._stored(_EVER), *self._timers}
+        self._ahead = {timer: self._ahead.get(timer, _NOTHING) + by for timer in standing}
+
+    def _set_ahead(self, by: timedelta, stored: Iterable[Timer]) -> Iterator[Timer]:
+        """Return those that were set by a clock that was so much ahead; what is unsaved is left out."""
+        return (t for t in stored if t not in self._timers and self._ahead.get(t, _NOTHING) == by)
+
+    async def _stored(self, now: datetime) -> Iterable[Timer]:
         try:
-            stored = await self._journal.due_timers(now)
+            return await self._journal.due_timers(now)
         except BagvagtError as error:
             _log.error("timers_unreadable", error=str(error))
-            stored = ()
-        return [t for t in stored if t not in unsaved] + [
-            t for t, at in unsaved.items() if at is not None and at <= now
-        ]
+            return ()
 
     async def next_due(self) -> datetime | None:
-        """Return when to look at the timers again, None when nobody can say; while something is unsaved, soon."""
-        if self._timers:
+        """Return when to look at the timers again; None when nobody can say, as while something is unsaved."""
+        if self._timers or self._ahead:
             return None
         try:
             return await self._journal.next_due()

@@ -2,17 +2,17 @@
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 
 from policies.rules import Rules
 from telephony import watchdog
 from telephony.engine import Engine
-from telephony.errors import ConfigError
+from telephony.errors import BagvagtError, ConfigError
 from telephony.gaps import doubts
 from telephony.reload import PolicyFile
 from telephony.settings import PromptsMissing, Settings
@@ -24,6 +24,7 @@ _log = structlog.get_logger()
 HEAD_EVERY_S = 60.0
 GAPS_EVERY_S = 86_400.0
 STATUS_EVERY_S = 10.0
+ALARMS_OUT_S = 15.0
 
 
 class Server(Protocol):
@@ -75,6 +76,8 @@ class Service:
         gaps_seen: told how many gaps there are in who is on call, once a day and after each reload.
         publish_head: where the audit chain's head goes, so that a rewrite shows; None for the log alone.
         head: the audit chain's head.
+        watches: what else is to run once the engine has read its journal back, by the name of its task.
+        fenced: returns why, when another process has taken the store over.
     """
 
     def __init__(
@@ -93,6 +96,8 @@ class Service:
         gaps_seen: Callable[[int], None],
         publish_head: Callable[[str], Awaitable[None]] | None,
         head: Callable[[], str],
+        watches: Mapping[str, Callable[[], Coroutine[Any, Any, None]]],
+        fenced: Callable[[], Awaitable[BagvagtError]],
     ) -> None:
         self._engine = engine
         self._health = health
@@ -107,10 +112,17 @@ class Service:
         self._look_for_gaps = asyncio.Event()
         self._publish_head = publish_head
         self._head = head
+        self._watches = watches
+        self._fenced = fenced
+        self._store_lost: BagvagtError | None = None
         self._policy_file = PolicyFile(settings, self._on_loaded, self._on_refused, prompts_missing=prompts_missing)
 
     async def run(self) -> None:
-        """Start everything; return when a signal said stop and all has ended."""
+        """Start everything; return when a signal said stop and all has ended.
+
+        Raises:
+            BagvagtError: another process has taken the store over.
+        """
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -128,8 +140,10 @@ class Service:
                 tasks.create_task(self._publish_heads(), name="audit-head"),
                 tasks.create_task(self._calendars.run(self._calendars_changed), name="calendars"),
                 tasks.create_task(self._say_gaps(), name="on-call-gaps"),
+                tasks.create_task(self._stop_when_fenced(stop), name="lease"),
             ]
             await self._engine.ready.wait()
+            running += [tasks.create_task(watch(), name=name) for name, watch in self._watches.items()]
             await self._server.start()
             _log.info("started", policy=self._settings.origin.version, head=self._head())
             watchdog.ready(self._health.line())
@@ -140,6 +154,15 @@ class Service:
             for task in running:
                 task.cancel()
         _log.info("stopped", head=self._head())
+        if self._store_lost is not None:
+            raise self._store_lost
+
+    async def _stop_when_fenced(self, stop: asyncio.Event) -> None:
+        """Make room for whoever has the store now: what this one does could not be written down any more."""
+        self._store_lost = await self._fenced()
+        _log.critical("store_taken_over", error=str(self._store_lost))
+        await self._engine.alarms_out(ALARMS_OUT_S)
+        stop.set()
 
     def _on_loaded(self, settings: Settings, rules: Rules) -> None:
         watchdog.reloading()

@@ -11,11 +11,12 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from policies.pages import LAST_RESORT, next_rung, staffed
+from policies.pages import LAST_RESORT, Rung, next_rung, staffed
 from policies.rota import shifts
-from policies.rules import PagePlan, Rules
+from policies.rules import Contact, PagePlan, Rules
 from telephony.errors import BagvagtError
 from telephony.explain.clock import local_time
+from telephony.explain.model import listed
 
 DAYS = 7
 _NOBODY = "NOBODY"
@@ -44,11 +45,13 @@ class Person:
 
     Attributes:
         name: who.
-        channels: "mqtt", "sms" …
+        channels: "mqtt", "sms" … in their order; without those whose turn would come when the rung is over.
+        after_s: when each is used, in seconds from the rung's time; sooner when the one before it fails.
     """
 
     name: str
     channels: tuple[str, ...]
+    after_s: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,13 +183,19 @@ def _rungs(plan: PagePlan, rules: Rules, here: datetime) -> Iterator[Reached]:
             after_s=after_s,
             step=0 if is_last else rung.step + 1,
             round=rung.round + 1,
-            people=tuple(Person(p.name, tuple(channel for channel, _ in p.channels)) for p in rung.people),
+            people=tuple(_person(p, rung) for p in rung.people),
             wait_s=rung.wait_s,
             rotas=() if is_last else plan.steps[rung.step].rotas,
         )
         if is_last:
             return
         step, round_, after_s = rung.step, rung.round, after_s + rung.wait_s
+
+
+def _person(person: Contact, rung: Rung) -> Person:
+    turns = [(channel, number * rung.in_turn_s) for number, (channel, _) in enumerate(person.channels)]
+    used = [(channel, after_s) for channel, after_s in turns if after_s < rung.wait_s]
+    return Person(person.name, tuple(channel for channel, _ in used), tuple(after_s for _, after_s in used))
 
 
 def _on_call(name: str, rules: Rules, here: datetime, days: int) -> Iterator[OnCall]:
@@ -203,7 +212,14 @@ def _step(rung: Reached) -> str:
 
 
 def _people(rung: Reached) -> str:
-    return ", ".join(f"{p.name} by {' and '.join(p.channels) or 'NOTHING'}" for p in rung.people)
+    return "; ".join(f"{p.name} by {_ways(p)}" for p in rung.people)
+
+
+def _ways(person: Person) -> str:
+    if not any(person.after_s):
+        return listed(person.channels) or "NOTHING"
+    turns = zip(person.channels, person.after_s, strict=True)
+    return ", then ".join(f"{channel} (+{after_s:g} s)" if after_s else channel for channel, after_s in turns)
 
 
 def _day(at: datetime) -> str:

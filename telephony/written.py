@@ -71,6 +71,7 @@ def _state_of(state: State, entity: Any) -> str:
         "Handoff": state.handoffs,
         "Break": state.breaks,
         "Page": state.pages,
+        "Proof": state.proofs,
     }
     key = entity.call if type(entity).__name__ == "Guard" else entity.id
     was = tables[type(entity).__name__].get(key)

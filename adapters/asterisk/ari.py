@@ -1,8 +1,8 @@
 """The ARI client: one websocket for one application, and requests over connections that are kept open.
 
-Nobody's call enters the application: it gets the events of our own announcer channels, and of nothing else. While the
-websocket is away, events are lost and nothing tells which; so whoever waits for one then gets `PbxTimeoutError`: the
-outcome is unknown.
+Nobody's call enters the application: it gets the events of our own announcers and of the calls that we place ourselves,
+and of nothing else. While the websocket is away, events are lost and nothing tells which; so whoever waits for one then
+gets `PbxTimeoutError`: the outcome is unknown.
 """
 
 import asyncio
@@ -43,6 +43,7 @@ class AriClient:
         app: name of the Stasis application; one client has it at a time.
         on_up: called when the websocket is up.
         on_lost: called with the reason when it is gone (not when `run` is cancelled).
+        on_event: called with every event, after those who expect one; must not block.
         timing: all waits; those of AMI, since it is the same PBX.
         sleep: how to wait between tries.
         jitter: from 0 to 1, by chance.
@@ -61,6 +62,7 @@ class AriClient:
         app: str = "bagvagt",
         on_up: Callable[[], None] | None = None,
         on_lost: Callable[[PbxError], None] | None = None,
+        on_event: Callable[[AriEvent], None] | None = None,
         timing: AmiTiming | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
@@ -72,6 +74,7 @@ class AriClient:
         self._headers = {"Authorization": aiohttp.encode_basic_auth(username, password)}
         self._on_up = on_up
         self._on_lost = on_lost
+        self._on_event = on_event
         self._timing = timing or AmiTiming()
         self._sleep = sleep
         self._jitter = jitter
@@ -213,6 +216,8 @@ class AriClient:
             for future in self._waiting.get((event.type, event.subject), ()):
                 if not future.done():
                     future.set_result(event)
+            if self._on_event is not None:
+                self._on_event(event)
         broken = socket.exception()
         return PbxUnreachableError("websocket", str(broken) or type(broken).__name__) if broken else None
 

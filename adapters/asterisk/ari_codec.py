@@ -15,6 +15,7 @@ WANTED: Final = frozenset(
         "StasisStart",
         "StasisEnd",
         "ChannelDestroyed",
+        "ChannelDtmfReceived",
         "PlaybackStarted",
         "PlaybackFinished",
         "ApplicationReplaced",
@@ -23,10 +24,17 @@ WANTED: Final = frozenset(
 
 
 class Channel(msgspec.Struct, frozen=True):
-    """A channel; `id` is its Uniqueid."""
+    """A channel.
+
+    Attributes:
+        id: its Uniqueid.
+        name: its name.
+        state: `Down`, `Ringing`, `Up` …
+    """
 
     id: str
     name: str = ""
+    state: str = ""
 
 
 class Playback(msgspec.Struct, frozen=True):
@@ -49,12 +57,16 @@ class AriEvent(msgspec.Struct, frozen=True):
         channel: for channel events.
         playback: for playback events.
         cause_txt: why a channel is gone.
+        cause: the same as a number (Q.850).
+        digit: the key that was pressed.
     """
 
     type: str
     channel: Channel | None = None
     playback: Playback | None = None
     cause_txt: str = ""
+    cause: int = 0
+    digit: str = ""
 
     @property
     def subject(self) -> str:
@@ -96,7 +108,13 @@ class Bridge(msgspec.Struct, frozen=True):
         return self.technology == "softmix" and set(legs) <= set(self.channels)
 
 
+class _Variable(msgspec.Struct):
+    value: str
+
+
 _events = msgspec.json.Decoder(AriEvent)
+_channels = msgspec.json.Decoder(tuple[Channel, ...])
+_variable = msgspec.json.Decoder(_Variable)
 _statistics = msgspec.json.Decoder(Statistics)
 _bridge = msgspec.json.Decoder(Bridge)
 
@@ -136,6 +154,30 @@ def decode_bridge(body: bytes) -> Bridge:
         return _bridge.decode(body)
     except msgspec.MsgspecError as error:
         raise PbxProtocolError("bridge", str(error)) from None
+
+
+def decode_channels(body: bytes) -> tuple[Channel, ...]:
+    """Read the answer to `GET /channels`.
+
+    Raises:
+        PbxProtocolError: it is none.
+    """
+    try:
+        return _channels.decode(body)
+    except msgspec.MsgspecError as error:
+        raise PbxProtocolError("channels", str(error)) from None
+
+
+def decode_variable(body: bytes) -> str:
+    """Read the answer to `GET /channels/{id}/variable`.
+
+    Raises:
+        PbxProtocolError: it is none.
+    """
+    try:
+        return _variable.decode(body).value
+    except msgspec.MsgspecError as error:
+        raise PbxProtocolError("variable", str(error)) from None
 
 
 def error_text(body: bytes) -> str:

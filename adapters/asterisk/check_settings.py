@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -49,6 +50,10 @@ class _Attribute(msgspec.Struct):
 class _Endpoint(msgspec.Struct):
     technology: str
     resource: str
+
+
+class _Known(msgspec.Struct):
+    state: str = "unknown"
 
 
 class _System(msgspec.Struct):
@@ -132,6 +137,34 @@ async def check_endpoints(ari: AriClient) -> list[Finding]:
         findings.append(Finding("error", what, "In pjsip.conf, for agents and trunks: direct_media=no"))
     if unseen:
         findings.append(Finding("unseen", f"the settings of {some(unseen)}", "Look for direct_media=no in pjsip.conf."))
+    return findings
+
+
+async def check_rung(ari: AriClient, people: Mapping[str, str]) -> list[Finding]:
+    """Look for the endpoints by which people are rung for pages.
+
+    Args:
+        ari: the connection.
+        people: name -> address, in policy's words.
+    """
+    findings, by_endpoint = [], dict[str, list[str]]()
+    for person, address in people.items():
+        technology, _, rest = address.partition("/")
+        if technology == "PJSIP":
+            by_endpoint.setdefault(rest.partition("/")[0].rpartition("@")[2], []).append(person)
+        else:
+            what = f"whether {person} can be rung by {technology}"
+            findings.append(Finding("unseen", what, "Send a test page."))
+    for endpoint, names in by_endpoint.items():
+        try:
+            known = msgspec.json.decode(await ari.ask("GET", f"endpoints/PJSIP/{endpoint}"), type=_Known)
+        except LegGoneError:
+            what = f"Asterisk has no endpoint {endpoint}, by which {some(names)} would be rung"
+            findings.append(Finding("error", what, "Compare voice = under [people] with pjsip.conf."))
+            continue
+        if known.state == "offline":
+            what = f"Asterisk cannot reach the endpoint {endpoint} now, by which {some(names)} would be rung"
+            findings.append(Finding("warning", what, "At Asterisk's console: pjsip show endpoint, and its contact."))
     return findings
 
 

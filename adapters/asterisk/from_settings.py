@@ -45,7 +45,8 @@ def snippets(settings: Settings) -> dict[str, str]:
 
 async def check_asterisk(settings: Settings) -> list[Finding]:
     """Look at the running PBX; change nothing."""
-    return await check_access(_access(settings), _side(settings))
+    rung = {name: person.voice for name, person in settings.people.items() if person.voice}
+    return await check_access(_access(settings), _side(settings), rung)
 
 
 def _access(settings: Settings) -> AsteriskAccess:

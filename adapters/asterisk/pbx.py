@@ -19,6 +19,7 @@ from adapters.asterisk.ari import AriClient
 from adapters.asterisk.pbx_clock import PbxClock
 from adapters.asterisk.procedures import Desk
 from adapters.asterisk.procedures_announce import Announcing
+from adapters.asterisk.procedures_page import PageCalls
 from adapters.asterisk.procedures_pause import Pausing
 from adapters.asterisk.procedures_release import Releasing
 from adapters.asterisk.procedures_ring import Ringing
@@ -101,6 +102,7 @@ class AsteriskPbx:
         ami: its AMI connection.
         ari: its ARI connection.
         tracker: the picture.
+        page_calls: rings people for pages (`adapters.paging.voice_call.Caller`).
     """
 
     def __init__(
@@ -139,8 +141,9 @@ class AsteriskPbx:
             access.ari_user,
             access.ari_password,
             app=access.app,
-            on_up=self._see_whether_up,
-            on_lost=lambda reason: self._lost("ARI", reason),
+            on_up=self._on_ari_up,
+            on_lost=self._on_ari_lost,
+            on_event=lambda event: self.page_calls.on_event(event),  # noqa: PLW0108 -- it is made later
             timing=timing,
         )
         known = tuple(agents)
@@ -170,6 +173,7 @@ class AsteriskPbx:
         self._releasing = Releasing(self._desk, self._announcers)
         self._ringing = Ringing(self._desk, self._announcers)
         self._pausing = Pausing(self._desk)
+        self.page_calls = PageCalls(self._desk)
 
     # Following.
 
@@ -209,6 +213,14 @@ class AsteriskPbx:
         calls, members = self.tracker.snapshot()
         self._desk.is_connected.set()
         self._emit(PbxConnected(**self._stamp(), epoch=self._epoch, calls=calls, members=members))
+
+    def _on_ari_up(self) -> None:
+        self.page_calls.on_up()
+        self._see_whether_up()
+
+    def _on_ari_lost(self, reason: PbxError) -> None:
+        self.page_calls.on_lost()
+        self._lost("ARI", reason)
 
     def _on_ami_lost(self, _epoch: Epoch, reason: PbxError) -> None:
         self._ami_is_read = False

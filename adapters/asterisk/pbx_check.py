@@ -5,7 +5,7 @@ It sees what the least rights let it see. What they don't is said so, with the w
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 
 from adapters.asterisk.ami import AmiClient, Epoch
@@ -17,6 +17,7 @@ from adapters.asterisk.check_settings import (
     check_members,
     check_modules,
     check_rights,
+    check_rung,
     check_version,
 )
 from adapters.asterisk.findings import Finding
@@ -27,17 +28,20 @@ from telephony.errors import PbxError, PbxRejectedError
 __all__ = ["Finding", "check_access", "check_pbx"]
 
 
-async def check_access(access: AsteriskAccess, side: AsteriskSide, within_s: float = 10.0) -> list[Finding]:
+async def check_access(
+    access: AsteriskAccess, side: AsteriskSide, people: Mapping[str, str] | None = None, within_s: float = 10.0
+) -> list[Finding]:
     """Connect, check everything, disconnect. Takes nothing away from a service that runs meanwhile.
 
     Args:
         access: where, and how to get in.
         side: what the snippets say.
+        people: who is rung for pages, name -> address.
         within_s: how long to try to connect.
     """
     async with _connected(access, within_s) as (ami, ari, findings):
         if ami is not None and ari is not None:
-            findings.extend(await check_pbx(ami, ari, side, access.host))
+            findings.extend(await check_pbx(ami, ari, side, access.host, people or {}))
     return findings
 
 
@@ -100,7 +104,9 @@ def _no_ari(access: AsteriskAccess, error: PbxError | None) -> Finding:
     return Finding("error", what, "In http.conf: enabled=yes and bindaddr=; in ari.conf: enabled=yes.")
 
 
-async def check_pbx(ami: AmiClient, ari: AriClient, side: AsteriskSide, host: str) -> list[Finding]:
+async def check_pbx(
+    ami: AmiClient, ari: AriClient, side: AsteriskSide, host: str, people: Mapping[str, str]
+) -> list[Finding]:
     """Check a PBX over connections that are up; changes nothing."""
     checks: tuple[Callable[[], Awaitable[list[Finding]]], ...] = (
         lambda: check_version(ari),
@@ -108,6 +114,7 @@ async def check_pbx(ami: AmiClient, ari: AriClient, side: AsteriskSide, host: st
         lambda: check_modules(ari, side),
         lambda: check_dialplan(ami, side),
         lambda: check_endpoints(ari),
+        lambda: check_rung(ari, people),
         lambda: check_members(ami),
         lambda: check_media(side, host),
     )

@@ -29,12 +29,40 @@ from telephony.errors import LegGoneError, PbxError, PbxRejectedError, PbxTimeou
 log = structlog.get_logger(__name__)
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9.-]")
+_NO_NUMBER = re.compile(r"[^0-9+*#]")
 EVENT_S = 5.0
 """How long the PBX's own event may lag behind its reply, in seconds."""
 LOOK_S = 10.0
 """How long a lost connection may take to come back before an outcome is given up as unknown, in seconds."""
 
 News = tuple[LegId, LegNews, str]
+
+# Q.850 causes that people have words for.
+_CAUSES = {
+    "1": "no such number",
+    "16": "hung up",
+    "17": "busy",
+    "18": "no answer",
+    "19": "no answer",
+    "20": "not reachable",
+    "21": "rejected",
+    "27": "not reachable",
+    "34": "congestion",
+    "38": "congestion",
+    "41": "congestion",
+    "42": "congestion",
+}
+
+
+def cause_words(cause: str) -> str:
+    """Return why a leg is gone, in words."""
+    return _CAUSES.get(cause, f"cause {cause}")
+
+
+def shown_as_bagvagt(number: str) -> str:
+    """Return the caller id of a call to somebody outside, "" for the trunk's own."""
+    number = _NO_NUMBER.sub("", number)
+    return f'"Bagvagt" <{number}>' if number else ""
 
 
 def announcer_leg(action: str) -> LegId:

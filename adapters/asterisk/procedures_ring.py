@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from adapters.asterisk.announcers import Announcers
 from adapters.asterisk.deafness import cure_after_join
 from adapters.asterisk.legs import LegNews
-from adapters.asterisk.procedures import Desk, News, rung_leg
+from adapters.asterisk.procedures import Desk, News, cause_words, rung_leg, shown_as_bagvagt
 from adapters.asterisk.snippets import BRIEF
 from adapters.prompts.errors import PromptError
 from policies.actions import Ring, StopRinging
@@ -23,8 +23,6 @@ CONFIRM_PROMPT = "brief-confirm"
 _CONFIRM_S = 10.0  # `Read(…,2,5)`: two tries of 5 s
 _SLACK_S = 3.0
 _NAME = re.compile(r"[^\w .@+-]")
-# Q.850 causes that people have words for.
-_CAUSES = {"17": "busy", "18": "no answer", "19": "no answer", "20": "not reachable", "21": "rejected", "16": "hung up"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +88,7 @@ class Ringing:
                         self._desk.later(self._hang_up(leg))
                         return "the call is over"
                     if who == leg and what is LegNews.GONE:
-                        return _CAUSES.get(detail, f"cause {detail}")
+                        return cause_words(detail)
                     if self._has_joined(leg, caller):
                         return ""
         except TimeoutError:
@@ -141,7 +139,7 @@ class Ringing:
     def _caller_id(self, action: Ring) -> str:
         """Return what the phone shows: the agent who asks for help. Somebody outside sees the site's number."""
         if action.target.confirm:
-            return f'"Bagvagt" <{self._desk.outside_number}>' if self._desk.outside_number else ""
+            return shown_as_bagvagt(self._desk.outside_number)
         call = self._desk.tracker.call(action.call)
         agent = _NAME.sub("", call.agent) if call is not None and call.agent is not None else ""
         return f'"{agent}" <{agent}>' if agent else ""

@@ -148,7 +148,8 @@ eventfilter=![[:cntrl:]]{{4}}[^[:cntrl:]]
 def _ari(side: AsteriskSide) -> str:
     return f"""\
 ; Bagvagt's ARI user. In ari.conf: enabled=yes, and   #include ari.d/*.conf   ; in http.conf: enabled=yes, bindaddr=
-; on an address that Bagvagt reaches and nobody else.
+; on an address that Bagvagt reaches and nobody else. With it Bagvagt speaks into calls, and rings colleagues, chiefs
+; and those on call at the addresses in its policy, past your dialplan. A voice address Local/NUMBER@CONTEXT goes by it.
 [{side.ari_user}]
 type=user
 read_only=no

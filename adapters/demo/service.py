@@ -3,16 +3,16 @@
 import asyncio
 import contextlib
 import shutil
-from collections.abc import Mapping
+import sqlite3
 from pathlib import Path
 
 from adapters.demo.failing import DemoError
 from adapters.demo.steady import SteadyClock, SteadyTime
 from adapters.demo.visitors import accounts
-from adapters.from_settings import channels, prompt_library, store_url
+from adapters.from_settings import prompt_library, store_url
 from adapters.metrics import Metrics
-from adapters.paging.mqtt import MqttChannel
-from adapters.paging.pager import Channel, ChannelPager
+from adapters.paging.from_settings import Channels
+from adapters.paging.pager import ChannelPager
 from adapters.panel.from_settings import Running, Web
 from adapters.panel.identity import may_still
 from adapters.panel.streams import Hub
@@ -62,15 +62,14 @@ class Service:
     async def start(self, world: SimWorld, time: SteadyTime, clock: SteadyClock, listener: Listener) -> None:
         """Begin; returns when the journal and the PBX have been read and the broker is there."""
         self._journal = await self._stack.enter_async_context(open_journal(self.url))
-        found = channels(self._settings, clock)
-        lag, mqtt = LoopLag(), found["mqtt"]
-        self._build(SimulatedPbx(world, clock), found, clock, lag, listener)
+        lag = LoopLag()
+        mqtt = self._build(SimulatedPbx(world, clock), clock, lag, listener).mqtt
         self._tasks = [
             asyncio.create_task(self.engine.run(), name="service"),
             asyncio.create_task(self._timers(time), name="service's timers"),
             asyncio.create_task(lag.run(), name="service's lag"),
         ]
-        while not (self.engine.state.connected and isinstance(mqtt, MqttChannel) and mqtt.problems == frozenset()):
+        while not (self.engine.state.connected and mqtt is not None and mqtt.problems == frozenset()):
             self.look()
             await asyncio.sleep(0.005)
         await self.web.server.start()
@@ -78,16 +77,16 @@ class Service:
             if self.web.login.accounts.find(account.name) is None:
                 await self.web.login.accounts.add("demo", "", account)
 
-    def _build(
-        self, pbx: SimulatedPbx, found: Mapping[str, Channel], clock: SteadyClock, lag: LoopLag, listener: Listener
-    ) -> None:
+    def _build(self, pbx: SimulatedPbx, clock: SteadyClock, lag: LoopLag, listener: Listener) -> Channels:
         journal, settings = self._journal, self._settings
-        hub, metrics = Hub(may_still), Metrics()
-        health = Health(clock, lag, lambda: _reached(found), lambda: str(journal.head))
+        hub, metrics, prompts = Hub(may_still), Metrics(clock.now), prompt_library(settings)
+        site_key = read_or_make_key(self._folder / "site.key")
+        channels = Channels(settings, clock, pbx.page_calls, prompts, site_key)
+        health = Health(clock, lag, lambda: channels.connected, lambda: str(journal.head))
         self.engine = health.engine = Engine(
             policy=Policy(rules(settings, clock.now().date())),
             pbx=pbx,
-            pager=ChannelPager(found, clock),
+            pager=ChannelPager(channels.by_name, clock),
             journal=journal,
             clock=clock,
             listeners=(listener, metrics, health, hub),
@@ -104,12 +103,14 @@ class Service:
                 hub,
                 health.read,
                 metrics,
-                prompt_library(settings),
-                site_key=read_or_make_key(self._folder / "site.key"),
+                prompts,
+                site_key,
+                channels,
                 check_pbx=None,
                 say=lambda _link: None,  # nobody logs in by a password here
             ),
         )
+        return channels
 
     def look(self) -> None:
         """See whether it still runs.
@@ -137,6 +138,9 @@ class Service:
         for file in sorted(self._folder.glob(f"{_NAME}*")):
             if not file.name.endswith("-shm"):  # an index of the -wal file, made anew
                 shutil.copy(file, keep / file.name)
+        # A process that is dead holds no lease; this one is only said to be dead, and lives on.
+        with contextlib.closing(sqlite3.connect(keep / _NAME)) as store, store:
+            store.execute("UPDATE lease SET machine = ''")
 
     async def stop(self) -> None:
         """End its tasks, and cut off who looks at its screens."""
@@ -152,8 +156,3 @@ class Service:
         while True:
             await time.sleep(_LOOK_AT_TIMERS_S)
             await self.engine.run_due()
-
-
-def _reached(found: Mapping[str, Channel]) -> dict[str, bool]:
-    """Return the ways to people, and whether each is connected; those without a connection always are."""
-    return {name: getattr(channel, "is_connected", True) for name, channel in found.items()}

@@ -218,7 +218,7 @@ class Shift(Cues):
             f"Nothing is lost: {on_break.capitalize()}'s break ends when it was to end, the alarm is open, "
             "the call is still acute.",
             is_kept={b.agent: b.until for b in state.breaks.values()} == breaks
-            and first.page in state.pages
+            and state.pages[first.page].is_open
             and guard is not None
             and guard.state is CallState.ACUTE,
         )
@@ -227,7 +227,7 @@ class Shift(Cues):
         page = await self.shown("bo", since)
         await s.time.sleep(1)
         await s.phones.take(page, "bo")
-        await s.until(lambda: first.page not in s.service.engine.state.pages, "the alarm is answered")
+        await s.until(lambda: not s.service.engine.state.pages[first.page].is_open, "the alarm is answered")
         s.says(threat, "Fine. Fine! Forget it.")
         s.people.hangs_up(threat)
         await s.until(lambda: not self.paused(on_break), f"{on_break}'s break ends", 40)

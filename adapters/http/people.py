@@ -12,6 +12,8 @@ from adapters.http.problems import problem
 from policies import events as ev
 from policies.guards import CallState
 from policies.model import CallId
+from policies.proofs import ProofState
+from policies.state import State
 
 
 class Acknowledged(BaseModel):
@@ -42,10 +44,17 @@ async def acknowledge(request: web.Request) -> web.Response:
         return person
     page = request.match_info["page"]
     engine = request.app[DOORS].engine
-    if page not in engine.state.pages:
+    if not _is_open(engine.state, page):
         return problem(404, "no-such-page", "No such open page", detail="It may have been answered already.")
     engine.take(ev.PageAnswered(**engine.stamp(), page=page, by=person, means="http"))
     return taken(Acknowledged(page=page, acknowledged_by=person))
+
+
+def _is_open(state: State, page: str) -> bool:
+    """Tell whether an answer is still wanted, to an alarm or to the test of a path."""
+    found = state.pages.get(page)
+    asked = (proof.page for proof in state.proofs.values() if proof.state is ProofState.ASKED)
+    return found.is_open if found is not None else page in asked
 
 
 async def end_break(request: web.Request) -> web.Response:

@@ -1,1 +1,1 @@
-"""How an alarm reaches people: MQTT and SMS, behind one port."""
+"""How an alarm reaches people: MQTT, SMS, a phone call, e-mail and Apprise, behind one port."""

@@ -1,15 +1,18 @@
 """What is said to people who are paged, in five languages: the incident's id and how urgent it is, and nothing more.
 
 All words keep to the GSM 7-bit alphabet (3GPP TS 23.038 §6.2.1), and with ids of up to 30 characters to its 160
-characters, so that an alarm is one SMS and not several that may arrive in part.
+characters, so that an alarm is one SMS and not several that may arrive in part. The words stand in `messages_words`.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from enum import StrEnum
 
+from adapters.paging.messages_words import WORDS, Words
+from policies.actions import Answer, ReplyTo
 from policies.rules import Severity
 
 MOST_NAME_CHARS = 60
+MOST_CHARS = 160
 _DEFAULT_LANGUAGE = "en"
 _SAME = {"no": "nb", "nn": "nb"}
 
@@ -19,7 +22,8 @@ class Purpose(StrEnum):
 
     CALL = "call"
     DRILL = "drill"
-    TEST = "test"
+    TEST = "test"  # of a channel: it asks for an answer
+    WATCH = "watch"  # another Bagvagt is silent; the incident's id names it
 
 
 class TakenBy(StrEnum):
@@ -27,87 +31,22 @@ class TakenBy(StrEnum):
 
     DESK = "desk"  # the message itself cannot be answered
     HERE = "here"  # on the screen that shows the message
-
-
-@dataclass(frozen=True, slots=True)
-class _Words:
-    severity: dict[Severity, str]
-    purpose: dict[Purpose, str]
-    incident: str
-    how: dict[TakenBy, str]
-    how_at: str
-    answered: str
-
-
-def _words(
-    severities: tuple[str, str, str],
-    purposes: tuple[str, str],
-    incident: str,
-    how: tuple[str, str],
-    how_at: str,
-    answered: str,
-) -> _Words:
-    return _Words(
-        dict(zip((Severity.ACUTE, Severity.URGENT, Severity.NORMAL), severities, strict=True)),
-        dict(zip(Purpose, ("", *purposes), strict=True)),
-        incident,
-        dict(zip(TakenBy, how, strict=True)),
-        how_at,
-        answered,
-    )
-
-
-_WORDS = {
-    "da": _words(
-        ("AKUT alarm", "Alarm, HASTER", "Alarm"),
-        ("ØVELSE. ", "TEST. "),
-        "hændelse",
-        ("Tag den ved vagtbordet; svar på denne besked læses ikke.", "Tag den her."),
-        "Tag den: {at}",
-        "Bagvagt: {by} har taget hændelse {incident}.",
-    ),
-    "sv": _words(
-        ("AKUT larm", "BRÅDSKANDE larm", "Larm"),
-        ("ÖVNING. ", "TEST. "),
-        "händelse",
-        ("Ta det vid jourplatsen; svar på detta meddelande läses inte.", "Ta det här."),
-        "Ta det: {at}",
-        "Bagvagt: {by} har tagit händelse {incident}.",
-    ),
-    "fi": _words(
-        ("AKUUTTI hälytys", "KIIREELLINEN hälytys", "Hälytys"),
-        ("HARJOITUS. ", "TESTI. "),
-        "tapaus",
-        ("Kuittaa päivystyspisteessä; vastauksia tähän viestiin ei lueta.", "Kuittaa tässä."),
-        "Kuittaa: {at}",
-        "Bagvagt: {by} on ottanut tapauksen {incident}.",
-    ),
-    "nb": _words(
-        ("AKUTT alarm", "Alarm, HASTER", "Alarm"),
-        ("ØVELSE. ", "TEST. "),
-        "hendelse",
-        ("Ta den ved vaktbordet; svar på denne meldingen leses ikke.", "Ta den her."),
-        "Ta den: {at}",
-        "Bagvagt: {by} har tatt hendelse {incident}.",
-    ),
-    "en": _words(
-        ("ACUTE alarm", "URGENT alarm", "Alarm"),
-        ("DRILL. ", "TEST. "),
-        "incident",
-        ("Take it at the duty desk; replies to this message are not read.", "Take it here."),
-        "Take it: {at}",
-        "Bagvagt: {by} has taken incident {incident}.",
-    ),
-}
+    REPLY = "reply"  # by a reply to the message
 
 
 def purpose_of(reason: str) -> Purpose:
-    """Return what people are told of a page's reason: a drill and a test say so, all else is real."""
-    return Purpose(reason) if reason in (Purpose.DRILL, Purpose.TEST) else Purpose.CALL
+    """Return what people are told of a page's reason; what is no drill, no test and no watch is real."""
+    return Purpose(reason) if reason in tuple(Purpose) else Purpose.CALL
 
 
 def alarm_text(
-    language: str, incident: str, severity: Severity, purpose: Purpose, taken_by: TakenBy, at: str = ""
+    language: str,
+    incident: str,
+    severity: Severity,
+    purpose: Purpose,
+    taken_by: TakenBy,
+    at: str = "",
+    code: int = 1,
 ) -> str:
     """Return an alarm.
 
@@ -118,11 +57,16 @@ def alarm_text(
         purpose: a drill or a test says so.
         taken_by: how the page can be taken when `at` is empty.
         at: a number to ring or an address to open, where the page can be taken.
+        code: the number with which a reply takes the page.
     """
     words = _of(language)
-    how = words.how_at.replace("{at}", _plain(at)) if at else words.how[taken_by]
-    what = f"{words.severity[severity]}, {words.incident} {_plain(incident)}."
-    return f"Bagvagt: {words.purpose[purpose]}{what} {how}"
+    if at:
+        how = words.how_at.replace("{at}", _plain(at))
+    elif taken_by is TakenBy.REPLY:
+        how = (words.how_test if purpose is Purpose.TEST else words.how_reply).format(code=_number(words, code))
+    else:
+        how = words.desk if taken_by is TakenBy.DESK else words.here
+    return f"Bagvagt: {_what(words, _plain(incident), severity, purpose)} {how}"
 
 
 def answered_text(language: str, incident: str, by: str) -> str:
@@ -131,9 +75,56 @@ def answered_text(language: str, incident: str, by: str) -> str:
     return _of(language).answered.format(by=_plain(by)[:MOST_NAME_CHARS], incident=_plain(incident))
 
 
-def _of(language: str) -> _Words:
+def reply_text(action: ReplyTo) -> str:
+    """Return what somebody is told whose reply took no page."""
+    words = _of(action.language)
+    incident = _plain(action.incident)
+    match action.answer:
+        case Answer.TAKEN:
+            return answered_text(action.language, action.incident, action.by)
+        case Answer.NOTHING:
+            return words.nothing
+        case Answer.PASSED:
+            what = f"{words.incident} {incident}" if incident else words.the_alarm
+            return words.passed.format(what=what)
+        case Answer.WHICH:
+            return _listed(words.which, action.codes)
+        case Answer.UNCLEAR if len(action.codes) > 1:
+            return _listed(words.unclear_which, action.codes)
+        case Answer.UNCLEAR:
+            code = action.codes[0][0] if action.codes else 1
+            return words.unclear.format(how=words.how_reply.format(code=_number(words, code)))
+
+
+def _what(words: Words, incident: str, severity: Severity, purpose: Purpose) -> str:
+    if purpose is Purpose.TEST:
+        return words.test.format(incident=incident)
+    urgent = words.severity[severity]
+    if purpose is Purpose.WATCH:
+        return words.watch.format(severity=urgent, incident=incident)
+    drill = words.drill if purpose is Purpose.DRILL else ""
+    return f"{drill}{urgent}, {words.incident} {incident}."
+
+
+def _number(words: Words, code: int) -> str:
+    """Name the number of a reply. Only the first page is also taken by a word: with two, a word would not say which."""
+    return words.code_or_ok.format(code=code) if code == 1 else str(code)
+
+
+def _listed(intro: str, codes: Sequence[tuple[int, str]]) -> str:
+    """Name every number, and as many incidents as one SMS holds."""
+    for named in range(len(codes), -1, -1):
+        parts = [f"{code} = {_plain(incident)}" for code, incident in codes[:named]]
+        parts += [str(code) for code, _ in codes[named:]]
+        text = f"{intro} {', '.join(parts)}."
+        if len(text) <= MOST_CHARS:
+            break
+    return text
+
+
+def _of(language: str) -> Words:
     code = language.lower().replace("_", "-").split("-")[0]
-    return _WORDS.get(_SAME.get(code, code), _WORDS[_DEFAULT_LANGUAGE])
+    return WORDS.get(_SAME.get(code, code), WORDS[_DEFAULT_LANGUAGE])
 
 
 def _plain(text: str) -> str:

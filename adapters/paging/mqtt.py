@@ -1,15 +1,14 @@
 """The MQTT channel: one long-lived connection that comes back by itself. Topics and payloads are in `docs/mqtt.md`.
 
-A broker's access list may drop what we publish and still confirm it; MQTT 3.1.1 §3.3.5 even asks for that. So on each
-connection we publish probes to topics beside ours and look whether they come back. Where one does not, our messages are
-published all the same, and count as UNKNOWN, never as sent.
+Where a probe does not come back to us (`mqtt_probes`), our messages are published all the same, and count as UNKNOWN,
+never as sent.
 """
 
 import asyncio
 import contextlib
 import random
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import aiomqtt
 import structlog
@@ -19,23 +18,31 @@ from adapters.paging.mqtt_codec import (
     PROBE,
     AnsweredPage,
     AuditHead,
-    Topics,
+    Heartbeat,
+    Published,
+    Said,
     encode,
     open_page,
     person_page,
-    read_acknowledge,
+    read_by,
     read_page,
+    read_seen,
 )
 from adapters.paging.mqtt_link import CHANNEL, Link, MqttConfig, connected, retry_delay_s
+from adapters.paging.mqtt_probes import Probes
+from adapters.paging.mqtt_signing import Signer
+from adapters.paging.mqtt_topics import Topics
 from adapters.paging.pager import DeliveryUncertainError
-from policies.actions import Notify, StandDown
-from policies.events import ChannelConnected, Event, PageAnswered
+from policies.actions import Notify, ReplyTo, StandDown
+from policies.events import ChannelConnected, Event, MessageReported, PageAnswered, PagePassed, Report
 from telephony.errors import DeliveryDeferredError, DeliveryRefusedError
 from telephony.ports import Clock
 
 __all__ = ["MqttChannel", "MqttConfig"]
 
 _log = structlog.get_logger(__name__)
+
+BEATS_MISSED = 3
 
 
 class MqttChannel:
@@ -44,6 +51,8 @@ class MqttChannel:
     Args:
         config: where the broker is.
         clock: time and ids.
+        signer: signs what is published; None for nothing signed.
+        link: message id -> where its page can be taken, "" for nowhere; `adapters.paging.links.Links`.
         sleep: how to wait between tries.
         jitter: from 0 to 1, by chance.
 
@@ -60,27 +69,37 @@ class MqttChannel:
         config: MqttConfig,
         clock: Clock,
         *,
+        signer: Signer | None = None,
+        link: Callable[[str], str] = lambda _message: "",
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._config = config
         self._clock = clock
+        self._signer = signer
+        self._page_link = link
         self._sleep = sleep
         self._jitter = jitter
         self._topics = Topics(config.prefix)
+        self._probes = Probes(config, self._topics, clock)
         self._link: Link | None = None
         self._failures = 0
-        self.problems: frozenset[str] | None = None
-        self._awaited: dict[str, str] = {}
-        self._all_back = asyncio.Event()
-        # What the broker is to retain; published again on each connection, since it may have forgotten.
+        self._head = ""
+        # What the broker is to retain, b"" for what it is to forget; published again on each connection, since it may
+        # have forgotten.
         self._retained: dict[str, bytes] = {}
-        self._answered: dict[str, AnsweredPage] = {}
+        # Pages that are over, and when nobody needs to know any more. No late message opens one of them again.
+        self._over: dict[str, datetime] = {}
 
     @property
     def is_connected(self) -> bool:
         """Tell whether messages can be published now."""
         return self._link is not None
+
+    @property
+    def problems(self) -> frozenset[str] | None:
+        """Return the topics that do not come back to us."""
+        return self._probes.problems
 
     async def run(self, emit: Callable[[Event], None]) -> None:
         """Connect, take in answers, reconnect, until cancelled."""
@@ -101,10 +120,8 @@ class MqttChannel:
         link = self._connected()
         at = self._clock.now()
         state = open_page(action, at, at + timedelta(seconds=self._config.expire_s))
-        topic = self._topics.page(action.page)
-        if action.page not in self._answered:
-            self._retained[topic] = encode(state)
-            await link.publish(topic, self._retained[topic], retain=True)
+        if action.page not in self._over:
+            await link.publish(*self._keep(self._topics.page(action.page), state), retain=True)
         text = alarm_text(
             action.language,
             action.incident,
@@ -113,40 +130,81 @@ class MqttChannel:
             TakenBy.HERE,
             self._config.answer_at,
         )
-        message = person_page(action, state, text, self._topics.acknowledge(action.page))
-        await link.publish(self._topics.person(action.address), encode(message))
+        message = person_page(action, state, text, self._topics.means(action.page), self._page_link(action.message))
+        topic = self._topics.person(action.address)
+        await link.publish(topic, self._write(topic, message))
         return self._confirmed(self._topics.person(PROBE))
 
     async def tell_answered(self, action: StandDown, address: str, language: str) -> str:
-        """Mark the page as answered, and tell the person. Without a connection the mark is made on the next one."""
+        """Mark the page as answered, and tell the person. Without a connection the mark is made on the next one.
+
+        A page that nobody has is taken back: the broker forgets it, and nobody is told.
+        """
         at = self._clock.now()
-        news = AnsweredPage(
-            page=action.page,
-            incident=action.incident,
-            by=action.by,
-            text=answered_text(language, action.incident, action.by),
-            at=at,
-            expires_at=at + timedelta(seconds=self._config.expire_s),
-        )
+        until = at + timedelta(seconds=self._config.expire_s)
         topic = self._topics.page(action.page)
-        self._answered[action.page] = news
-        self._retained[topic] = encode(news)
-        link = self._connected()
-        await link.publish(topic, self._retained[topic], retain=True)
-        await link.publish(self._topics.person(address), encode(news))
+        self._over[action.page] = until
+        if not action.by:
+            self._retained[topic] = b""
+            await self._connected().publish(topic, b"", retain=True)
+            return "taken back"
+        text = answered_text(language, action.incident, action.by)
+        news = AnsweredPage(
+            page=action.page, incident=action.incident, by=action.by, text=text, at=at, expires_at=until
+        )
+        kept = self._keep(topic, news)
+        link, person = self._connected(), self._topics.person(address)
+        await link.publish(*kept, retain=True)
+        await link.publish(person, self._write(person, news))
         return self._confirmed(self._topics.person(PROBE))
+
+    async def reply(self, action: ReplyTo) -> str:
+        """Refuse: what is said by MQTT shows in the page's state."""
+        del action
+        raise DeliveryRefusedError(CHANNEL, "nobody replies by MQTT")
 
     async def publish_head(self, head: str) -> None:
         """Retain the audit trail's last hash; without a connection, on the next one."""
-        payload = encode(AuditHead(head=head, at=self._clock.now()))
-        self._retained[self._topics.audit_head] = payload
+        self._head = head
+        kept = self._keep(self._topics.audit_head, AuditHead(head=head, at=self._clock.now()))
+        if self._link is not None and not await self._published(self._link, *kept):
+            _log.warning("mqtt_audit_head_unconfirmed")
+
+    async def publish_heartbeat(self, ok: bool, every_s: float) -> bool:  # noqa: FBT001 -- of two arguments it is the first
+        """Retain a sign of life, which counts until three of them are missed.
+
+        It goes out now or never: one that came late would say that we live when we do not.
+
+        Args:
+            ok: whether protection is on, too.
+            every_s: how often this is called.
+
+        Returns:
+            Whether the broker has confirmed it.
+        """
         if self._link is None:
-            return
+            return False
+        at = self._clock.now()
+        until = at + timedelta(seconds=BEATS_MISSED * every_s)
+        topic = self._topics.heartbeat
+        beat = self._write(topic, Heartbeat(ok=ok, at=at, expires_at=until, head=self._head))
+        return await self._published(self._link, topic, beat)
+
+    async def _published(self, link: Link, topic: str, payload: bytes) -> bool:
         try:
             async with asyncio.timeout(self._config.connect_s):
-                await self._link.publish(self._topics.audit_head, payload, retain=True)
+                await link.publish(topic, payload, retain=True)
         except (DeliveryDeferredError, DeliveryUncertainError, TimeoutError):
-            _log.warning("mqtt_audit_head_unconfirmed")
+            return False
+        return True
+
+    def _write(self, topic: str, payload: Published) -> bytes:
+        return encode(payload if self._signer is None else self._signer.signed(payload, topic))
+
+    def _keep(self, topic: str, payload: Published) -> tuple[str, bytes]:
+        """Let the broker retain this, on each connection."""
+        self._retained[topic] = self._write(topic, payload)
+        return topic, self._retained[topic]
 
     def _connected(self) -> Link:
         if self._link is None:
@@ -164,95 +222,77 @@ class MqttChannel:
             try:
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(self._read(link, emit), name="mqtt read")
-                    tasks.create_task(self._keep(link, emit), name="mqtt keep")
+                    tasks.create_task(self._stay(link, emit), name="mqtt stay")
             except asyncio.CancelledError:
                 await self._say_goodbye(link)
                 raise
             finally:
                 self._link = None
-                self.problems = None
+                self._probes.problems = None
 
     async def _read(self, link: Link, emit: Callable[[Event], None]) -> None:
         async for message in link.client.messages:  # raises when the connection is lost
-            self._take(message, emit)
+            if not self._probes.takes(message):
+                self._take(message, emit)
 
-    async def _keep(self, link: Link, emit: Callable[[Event], None]) -> None:
-        problems = await self._open(link)
+    async def _stay(self, link: Link, emit: Callable[[Event], None]) -> None:
+        refused = await self._open(link)
         self._link = link
         self._failures = 0
-        _log.info("mqtt_connected", host=self._config.host, prefix=self._config.prefix)
+        key = self._signer.thumbprint if self._signer is not None else ""
+        _log.info("mqtt_connected", host=self._config.host, prefix=self._config.prefix, key=key)
         emit(ChannelConnected(id=self._clock.new_id(), at=self._clock.now(), channel=CHANNEL))
-        await self._probe(link, problems)
+        await self._probes.look(link, refused)
         while True:
             await self._sweep(link)
             await asyncio.sleep(self._config.sweep_s)
 
     async def _open(self, link: Link) -> set[str]:
         """Subscribe, say that we are there, and publish again what is to be retained."""
-        wanted = {self._topics.any_acknowledge: 1, self._topics.any_page: 0, self._topics.status: 0}
-        # At QoS 0, so that the broker does not keep our own messages for us while we are away.
-        wanted |= dict.fromkeys(self._topics.probes[2:], 0)
+        hello = {self._topics.status: b"online"}
+        if self._signer is not None:
+            hello[self._topics.key] = self._signer.public
+        # Our own messages at QoS 0, so that the broker does not keep them for us while we are away.
+        wanted = dict.fromkeys(self._topics.any_said, 1)
+        wanted |= dict.fromkeys((self._topics.any_page, *self._topics.probes_elsewhere, *hello), 0)
         refused = {topic for topic, qos in wanted.items() if not await link.subscribe(topic, qos)}
-        self._awaited = {**dict.fromkeys(self._topics.probes, self._clock.new_id()), self._topics.status: "online"}
-        self._all_back.clear()
+        self._probes.expect(hello)
         async with asyncio.timeout(self._config.connect_s):
-            await link.publish(self._topics.status, "online", retain=True)
-            for topic, payload in list(self._retained.items()):
+            for topic, payload in [*hello.items(), *self._retained.items()]:
                 await link.publish(topic, payload, retain=True)
         return refused
 
-    async def _probe(self, link: Link, refused: set[str]) -> None:
-        """Look whether our own messages come back; the result is in `problems`."""
-        try:
-            async with asyncio.timeout(self._config.probe_s):
-                for topic in self._topics.probes:
-                    await link.publish(topic, self._awaited.get(topic, ""))
-                await self._all_back.wait()
-        except TimeoutError:
-            pass
-        self.problems = frozenset(refused | set(self._awaited))
-        if self.problems:
-            _log.error(
-                "mqtt_probe_failed",
-                topics=sorted(self.problems),
-                remedy=f"the broker's access list must let this user read and write {self._config.prefix}/#",
-            )
-
     def _take(self, message: aiomqtt.Message, emit: Callable[[Event], None]) -> None:
-        topic = message.topic.value
+        named = self._topics.page_of(message.topic.value)
         payload = message.payload if isinstance(message.payload, bytes) else b""
-        if topic in self._awaited:
-            # A retained copy is what somebody said once, and no proof of our rights now.
-            if not message.retain and payload == self._awaited[topic].encode():
-                del self._awaited[topic]
-                if not self._awaited:
-                    self._all_back.set()
-            return
-        named = self._topics.page_of(topic)
         if named is None or named[0] == PROBE or not payload:
             return
-        page, is_acknowledge = named
-        if is_acknowledge:
-            self._take_acknowledge(page, payload, emit)
+        page, said = named
+        if said is not None:
+            self._hear(page, said, payload, emit)
         elif message.retain and isinstance(state := read_page(payload), AnsweredPage):
-            self._answered.setdefault(page, state)  # of a former life of ours: to be swept when it expires
+            self._over.setdefault(page, state.expires_at)  # of a former life of ours: to be swept when it expires
 
-    def _take_acknowledge(self, page: str, payload: bytes, emit: Callable[[Event], None]) -> None:
+    def _hear(self, page: str, said: Said, payload: bytes, emit: Callable[[Event], None]) -> None:
+        id_, at = self._clock.new_id(), self._clock.now()
         try:
-            by = read_acknowledge(payload)
+            if said is Said.READ:
+                emit(MessageReported(id=id_, at=at, message=read_seen(payload, page), report=Report.READ))
+            elif said is Said.PASS:
+                emit(PagePassed(id=id_, at=at, page=page, by=read_by(payload), means=CHANNEL))
+            else:
+                emit(PageAnswered(id=id_, at=at, page=page, by=read_by(payload), means=CHANNEL))
         except ValueError as error:
-            _log.warning("mqtt_acknowledge_ignored", page=page, reason=str(error))
-            return
-        emit(PageAnswered(id=self._clock.new_id(), at=self._clock.now(), page=page, by=by, means=CHANNEL))
+            _log.warning("mqtt_answer_ignored", page=page, said=said.value, reason=str(error))
 
     async def _sweep(self, link: Link) -> None:
-        """Take answered pages off the broker when they have expired."""
+        """Take pages that are over off the broker when they have expired."""
         now = self._clock.now()
-        for page in [page for page, state in self._answered.items() if state.expires_at <= now]:
+        for page in [page for page, until in self._over.items() if until <= now]:
             topic = self._topics.page(page)
             await link.publish(topic, b"", retain=True)
             self._retained.pop(topic, None)
-            self._answered.pop(page, None)
+            self._over.pop(page, None)
 
     async def _say_goodbye(self, link: Link) -> None:
         """The last will is for those who die; who leaves says so."""

@@ -1,12 +1,13 @@
-"""What goes over MQTT: topics, and JSON. Pure. `docs/mqtt.md` tells it to those who build the other end.
+"""What goes over MQTT: JSON. Pure. `docs/mqtt.md` tells it to those who build the other end.
 
 The structs are the source of `docs/schemas/page.schema.json`; a test holds the two together.
 """
 
 import inspect
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any
-from urllib.parse import quote, unquote
+from enum import StrEnum
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -16,11 +17,21 @@ from policies.actions import Notify
 from policies.rules import Severity
 
 PROBE = "_probe"
-MOST_ACKNOWLEDGE_BYTES = 1024
+MOST_SAID_BYTES = 1024
 MOST_NAME_CHARS = 80
+MOST_MESSAGE_CHARS = 200
 
 Name = Annotated[str, Meta(min_length=1, max_length=MOST_NAME_CHARS)]
+MessageId = Annotated[str, Meta(min_length=1, max_length=MOST_MESSAGE_CHARS)]
 When = Annotated[datetime, Meta(tz=True)]
+
+
+class Said(StrEnum):
+    """What a person can say to a page, by the last level of the topic."""
+
+    ACKNOWLEDGE = "acknowledge"  # I take it
+    PASS = "pass"  # noqa: S105 -- I cannot: the next one, please
+    READ = "read"  # it is on the screen before me; no answer
 
 
 class OpenPage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="state", tag="open"):
@@ -29,6 +40,7 @@ class OpenPage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     Attributes:
         step: rung of the plan that was told last, from 0; -1 is the last resort.
         expires_at: after that, with nothing newer, do not sound an alarm because of this.
+        signed: all of this as a JWT, with its topic.
     """
 
     page: str
@@ -38,12 +50,17 @@ class OpenPage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     step: Annotated[int, Meta(ge=-1)]
     at: When
     expires_at: When
+    signed: str = ""
 
 
 class AnsweredPage(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="state", tag="answered"
 ):
-    """Retained on page/<page> until it expires, and sent to person/<address>/page: somebody has it."""
+    """Retained on page/<page> until it expires, and sent to person/<address>/page: somebody has it.
+
+    Attributes:
+        signed: all of this as a JWT, with its topic.
+    """
 
     page: str
     incident: str
@@ -51,6 +68,7 @@ class AnsweredPage(
     text: str = ""
     at: When
     expires_at: When
+    signed: str = ""
 
 
 class PersonPage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="state", tag="open"):
@@ -58,7 +76,11 @@ class PersonPage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     Attributes:
         message: the same for every attempt; what was shown once need not ring twice.
-        acknowledge: the topic for the answer.
+        acknowledge: the topic for "I take it".
+        pass: the topic for "I cannot".
+        read: the topic for "it is on the screen".
+        link: a screen where it can be taken too, "" for none.
+        signed: all of this as a JWT, with its topic.
     """
 
     page: str
@@ -73,26 +95,60 @@ class PersonPage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     language: str
     text: str
     acknowledge: str
+    pass_: str = msgspec.field(name="pass")
+    read: str
+    link: str = ""
+    signed: str = ""
 
 
-class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True):
-    """Sent by a person to page/<page>/acknowledge."""
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """Sent by a person to page/<page>/acknowledge, or to page/<page>/pass."""
 
     by: Name
 
 
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """Sent by a person's program to page/<page>/read."""
+
+    message: MessageId
+
+
 class AuditHead(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Retained on audit/head: the last hash of the audit trail."""
+    """Retained on audit/head: the last hash of the audit trail.
+
+    Attributes:
+        signed: all of this as a JWT, with its topic.
+    """
 
     head: str
     at: When
+    signed: str = ""
+
+
+class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Retained on heartbeat: Bagvagt lives.
+
+    Attributes:
+        ok: whether protection is on, too.
+        expires_at: with nothing newer by then, Bagvagt is away.
+        head: the last hash of the audit trail, "" where it is not known.
+        signed: all of this as a JWT, with its topic.
+    """
+
+    ok: bool
+    at: When
+    expires_at: When
+    head: str = ""
+    signed: str = ""
 
 
 PageTopic = OpenPage | AnsweredPage
 PersonTopic = PersonPage | AnsweredPage
+Published = OpenPage | AnsweredPage | PersonPage | AuditHead | Heartbeat
+P = TypeVar("P", bound=Published)
 
 
-def encode(payload: OpenPage | AnsweredPage | PersonPage | AuditHead) -> bytes:
+def encode(payload: Published) -> bytes:
     """Return JSON, UTF-8."""
     return msgspec.json.encode(payload)
 
@@ -110,7 +166,7 @@ def open_page(action: Notify, at: datetime, expires_at: datetime) -> OpenPage:
     )
 
 
-def person_page(action: Notify, state: OpenPage, text: str, acknowledge: str) -> PersonPage:
+def person_page(action: Notify, state: OpenPage, text: str, means: Mapping[Said, str], link: str) -> PersonPage:
     """Return a person's message, which repeats the page's `state`."""
     return PersonPage(
         **msgspec.structs.asdict(state),
@@ -118,7 +174,10 @@ def person_page(action: Notify, state: OpenPage, text: str, acknowledge: str) ->
         attempt=action.attempt,
         language=action.language,
         text=text,
-        acknowledge=acknowledge,
+        acknowledge=means[Said.ACKNOWLEDGE],
+        pass_=means[Said.PASS],
+        read=means[Said.READ],
+        link=link,
     )
 
 
@@ -131,13 +190,34 @@ def read_page(payload: bytes) -> OpenPage | AnsweredPage | None:
     return state
 
 
-def read_acknowledge(payload: bytes) -> str:
-    """Return who acknowledges: from JSON with `by`, or from plain text that is the name.
+def read_by(payload: bytes) -> str:
+    """Return who answers: from JSON with `by`, or from plain text that is the name.
 
     Raises:
         ValueError: it is neither; the text says why, and holds nothing of the payload.
     """
-    if len(payload) > MOST_ACKNOWLEDGE_BYTES:
+    name = _text(payload, Answer, "by").strip()
+    if not name:
+        raise ValueError("no name")
+    if len(name) > MOST_NAME_CHARS:
+        raise ValueError("name too long")
+    return name
+
+
+def read_seen(payload: bytes, page: str) -> str:
+    """Return which of a page's messages was seen: from JSON with `message`, or from plain text that is its id.
+
+    Raises:
+        ValueError: it is neither, or not of this page.
+    """
+    message = _text(payload, Seen, "message")
+    if len(message) > MOST_MESSAGE_CHARS or message.rpartition(".")[0] != page:
+        raise ValueError("not a message of this page")
+    return message
+
+
+def _text(payload: bytes, kind: type[Answer] | type[Seen], name: str) -> str:
+    if len(payload) > MOST_SAID_BYTES:
         raise ValueError("too long")
     try:
         text = payload.decode().strip()
@@ -145,21 +225,17 @@ def read_acknowledge(payload: bytes) -> str:
         raise ValueError("not UTF-8") from None
     if text.startswith(("{", "[")):
         try:
-            text = msgspec.json.decode(text, type=Acknowledgement).by.strip()
+            text = getattr(msgspec.json.decode(text, type=kind), name)
         except msgspec.DecodeError:
-            raise ValueError('not JSON with a name in "by"') from None
-    if not text:
-        raise ValueError("no name")
-    if len(text) > MOST_NAME_CHARS:
-        raise ValueError("name too long")
+            raise ValueError(f'not JSON with a text in "{name}"') from None
     if not text.isprintable():
-        raise ValueError("name not printable")
+        raise ValueError("not printable")
     return text
 
 
 def schema() -> dict[str, Any]:
     """Return the JSON Schema (2020-12) of every payload."""
-    types = (OpenPage, AnsweredPage, PersonPage, Acknowledgement, AuditHead)
+    types = (OpenPage, AnsweredPage, PersonPage, Answer, Seen, AuditHead, Heartbeat)
     refs, definitions = msgspec.json.schema_components(types, ref_template="#/$defs/{name}")
     for definition in definitions.values():
         definition["description"] = inspect.cleandoc(definition["description"])
@@ -169,53 +245,3 @@ def schema() -> dict[str, Any]:
         "anyOf": list(refs),
         "$defs": definitions,
     }
-
-
-class Topics:
-    """The topics under a prefix.
-
-    Raises:
-        ValueError: the prefix cannot be one.
-    """
-
-    def __init__(self, prefix: str) -> None:
-        if not prefix or prefix.startswith(("/", "$")) or prefix.endswith("/") or set(prefix) & set("+#\0"):
-            raise ValueError(f"{prefix!r} cannot be a prefix of MQTT topics")
-        self._prefix = prefix
-        self.status = f"{prefix}/status"
-        self.audit_head = f"{prefix}/audit/head"
-        self.any_page = f"{prefix}/page/+"
-        self.any_acknowledge = f"{prefix}/page/+/acknowledge"
-        self.probes = (
-            self.page(PROBE),
-            self.acknowledge(PROBE),
-            self.person(PROBE),
-            f"{prefix}/audit/{PROBE}",
-        )
-
-    def page(self, page: str) -> str:
-        """Return where a page's state is retained."""
-        return f"{self._prefix}/page/{_level(page)}"
-
-    def acknowledge(self, page: str) -> str:
-        """Return where a page is acknowledged."""
-        return f"{self.page(page)}/acknowledge"
-
-    def person(self, address: str) -> str:
-        """Return where one person is told."""
-        return f"{self._prefix}/person/{_level(address)}/page"
-
-    def page_of(self, topic: str) -> tuple[str, bool] | None:
-        """Return the page that a topic names, and whether it is its acknowledge topic; None for other topics."""
-        start = f"{self._prefix}/page/"
-        if not topic.startswith(start):
-            return None
-        page, _, rest = topic.removeprefix(start).partition("/")
-        if not page or rest not in ("", "acknowledge"):
-            return None
-        return unquote(page), rest == "acknowledge"
-
-
-def _level(name: str) -> str:
-    """Return a name as one level of a topic: what means something in topics is percent-encoded, letters stay."""
-    return "".join(c if c.isprintable() and c not in "/+#%" else quote(c, safe="") for c in name)

@@ -2,19 +2,24 @@
 
 Channels do not know each other. Each message is a coroutine of its own with its own deadline, each channel's connection
 a task of its own: a gateway that hangs delays nobody else. Whatever goes wrong becomes a `Delivery`; nothing is raised.
+
+Acute messages never wait for others. All else shares a few places on each channel, so that a flood of it takes neither
+the lines nor the gateway's patience from an acute one.
 """
 
 import asyncio
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
 
-from policies.actions import Notify, StandDown
+from policies.actions import Notify, ReplyTo, StandDown
 from policies.events import ActionFinished, Delivery, Event, Notified
 from policies.model import Outcome
+from policies.rules import Severity
 from telephony.errors import BagvagtError, DeliveryDeferredError, DeliveryRefusedError
 from telephony.ports import Clock
 
@@ -47,7 +52,11 @@ class Channel(Protocol):
         ...
 
     async def tell_answered(self, action: StandDown, address: str, language: str) -> str:
-        """Tell one address who has taken the page."""
+        """Stop what still runs to this address, and tell it who has taken the page; where nobody has, only stop."""
+        ...
+
+    async def reply(self, action: ReplyTo) -> str:
+        """Answer a reply that took no page. A channel on which nobody replies refuses."""
         ...
 
 
@@ -74,6 +83,7 @@ class ChannelPager:
         clock: time and ids of the events.
         deadline_s: how long one message may take; then its fate is unknown.
         restart_s: how long to wait before a channel that failed in an unforeseen way is run again.
+        at_once: how many messages that are not acute are under way at once on a channel.
         sleep: how to wait for that, and between the tries of a stand-down.
     """
 
@@ -84,6 +94,7 @@ class ChannelPager:
         *,
         deadline_s: float = 10.0,
         restart_s: float = 5.0,
+        at_once: int = 8,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._channels = dict(channels)
@@ -91,6 +102,7 @@ class ChannelPager:
         self._deadline_s = deadline_s
         self._restart_s = restart_s
         self._sleep = sleep
+        self._places = {name: asyncio.Semaphore(at_once) for name in self._channels}
 
     async def run(self, emit: Callable[[Event], None]) -> None:
         """Keep every channel's connection, until cancelled."""
@@ -100,8 +112,9 @@ class ChannelPager:
             tasks.create_task(asyncio.Event().wait(), name="until cancelled")
 
     async def notify(self, action: Notify) -> Notified:
-        """Send one message."""
-        result = await self._attempt(action.channel, lambda channel: channel.tell(action))
+        """Send one message; one that is not acute waits for its place."""
+        async with self._place(action):
+            result = await self._attempt(action.channel, lambda channel: channel.tell(action))
         _log.info(
             "page_message",
             page=action.page,
@@ -130,6 +143,18 @@ class ChannelPager:
         return ActionFinished(
             id=self._clock.new_id(), at=self._clock.now(), action=action.id, outcome=outcome, detail=detail
         )
+
+    async def reply(self, action: ReplyTo) -> ActionFinished:
+        """Answer a reply, once: who asks again is answered again."""
+        result = await self._attempt(action.channel, lambda channel: channel.reply(action))
+        outcome = next((o for d, o in _WORST_FIRST if result.delivery is d), Outcome.DONE)
+        return ActionFinished(
+            id=self._clock.new_id(), at=self._clock.now(), action=action.id, outcome=outcome, detail=result.detail
+        )
+
+    def _place(self, action: Notify) -> AbstractAsyncContextManager[object]:
+        place = self._places.get(action.channel)
+        return nullcontext() if place is None or action.severity is Severity.ACUTE else place
 
     async def _tell_answered(self, action: StandDown, name: str, address: str, language: str) -> tuple[str, _Result]:
         """Tell one who was paged. What was not taken is tried again here, since no page is left that would do it."""

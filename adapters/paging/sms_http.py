@@ -89,7 +89,7 @@ class HttpSender:
                     allow_redirects=False,
                 ) as response,
             ):
-                return await self._judge(response)
+                return await self._judge(response, sms)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise DeliveryDeferredError(CHANNEL, f"no connection: {type(error).__name__}") from None
         except aiohttp.InvalidURL:
@@ -97,12 +97,12 @@ class HttpSender:
         except aiohttp.ClientError as error:
             raise DeliveryUncertainError(f"no answer: {type(error).__name__}") from None
 
-    async def _judge(self, response: aiohttp.ClientResponse) -> str:
+    async def _judge(self, response: aiohttp.ClientResponse, sms: Sms) -> str:
         status = response.status
         succeeded = 200 <= status < 300  # noqa: PLR2004 -- RFC 9110 §15.3
         if status in self._gateway.ok or (succeeded and not self._gateway.ok):
             return f"HTTP {status}"  # its body is not waited for: some gateways dawdle over it
-        said = f"HTTP {status} {await self._detail(response)}".rstrip()
+        said = f"HTTP {status} {await self._detail(response, sms)}".rstrip()
         if succeeded:
             raise DeliveryUncertainError(f"{said} (not among the statuses that mean success)")
         if status in _NOT_NOW or status >= 500:  # noqa: PLR2004 -- RFC 9110 §15.6
@@ -110,18 +110,23 @@ class HttpSender:
             raise DeliveryDeferredError(CHANNEL, said, after_s)
         raise DeliveryRefusedError(CHANNEL, said)
 
-    async def _detail(self, response: aiohttp.ClientResponse) -> str:
+    async def _detail(self, response: aiohttp.ClientResponse, sms: Sms) -> str:
         """Return the beginning of an error's text, without numbers and secrets: it is kept and logged."""
         try:
             raw = await _read_some(response, self._gateway.detail_s)
         except aiohttp.ClientError:
             return ""
         text = raw.decode(errors="replace")
-        for secret in self._gateway.headers.values():
+        for secret in (*self._gateway.headers.values(), sms.receipts):
             for part in (secret, *secret.split()):
                 text = text.replace(part, "…") if len(part) > 3 else text  # noqa: PLR2004 -- "Key" is no secret
-        text = _DIGITS.sub("…", text)
-        return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:_MOST_DETAIL_CHARS]
+        return fit_to_keep(text)
+
+
+def fit_to_keep(said: str) -> str:
+    """Return the beginning of what a gateway said, on one line and without anything that may be a number."""
+    text = _DIGITS.sub("…", said)
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:_MOST_DETAIL_CHARS]
 
 
 async def _read_some(response: aiohttp.ClientResponse, within_s: float) -> bytes:

@@ -13,6 +13,8 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
+from policies.rules import Severity
+
 CHANNEL = "sms"
 _FIELD = re.compile(r"\{([a-z_]+)\}")
 
@@ -26,12 +28,16 @@ class Sms:
         text: what it says.
         id: the same for every attempt.
         sender: name or number.
+        receipts: address at which the gateway says what became of it, "" for none.
+        severity: how urgent.
     """
 
     to: str
     text: str
     id: str
     sender: str
+    receipts: str = ""
+    severity: Severity = Severity.NORMAL
 
     def values(self) -> dict[str, str]:
         """Return what the placeholders stand for; `to_digits` is `to` without its "+", which some gateways want."""
@@ -41,6 +47,7 @@ class Sms:
             "text": self.text,
             "id": self.id,
             "from": self.sender,
+            "receipts": self.receipts,
         }
 
 

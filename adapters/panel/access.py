@@ -29,6 +29,7 @@ DUTY: Final = frozenset({Role.BACKUP, Role.CHIEF})
 CHIEF: Final = frozenset({Role.CHIEF})
 ADMIN: Final = frozenset({Role.ADMIN})
 READERS: Final = frozenset({Role.ADMIN, Role.AUDITOR})
+WATCHERS: Final = DUTY | READERS
 
 TABLE: Final[Mapping[Place, Who]] = {
     # Logging in
@@ -46,6 +47,8 @@ TABLE: Final[Mapping[Place, Who]] = {
     ("GET", "/panel/static"): PUBLIC,
     ("GET", "/v1/me"): EVERYONE,
     ("GET", "/v1/openapi.json"): PUBLIC,
+    ("GET", "/t/{token}"): PUBLIC,  # the secret in a message's link is the proof; to open it does nothing
+    ("POST", "/t/{token}"): PUBLIC,
     # The agent's own call, and own break
     ("GET", "/panel/agent"): AGENT,
     ("GET", "/panel/agent/stream"): AGENT,
@@ -61,6 +64,8 @@ TABLE: Final[Mapping[Place, Who]] = {
     ("GET", "/panel/wall/stream"): DUTY,
     ("GET", "/v1/screens/duty"): DUTY,
     ("GET", "/v1/screens/duty/stream"): DUTY,
+    ("GET", "/v1/pages"): WATCHERS,  # an auditor reads no names
+    ("GET", "/v1/pages/{page}"): WATCHERS,
     ("POST", "/v1/pages/{page}/acknowledge"): DUTY,
     ("POST", "/v1/calls/{call}/open-latch"): DUTY,
     ("POST", "/v1/calls/{call}/take-over"): DUTY,
@@ -84,6 +89,9 @@ TABLE: Final[Mapping[Place, Who]] = {
     ("POST", "/panel/admin/dry-run"): ADMIN,
     ("GET", "/panel/admin/prompts"): ADMIN,
     ("GET", "/panel/admin/test-page"): ADMIN,
+    ("GET", "/panel/admin/proofs"): READERS,
+    ("GET", "/panel/admin/report"): READERS,
+    ("GET", "/panel/admin/report/{page}"): READERS,
     ("GET", "/panel/admin/pbx-check"): ADMIN,
     ("GET", "/panel/admin/audit"): READERS,
     ("GET", "/panel/admin/audit/chain"): READERS,
@@ -98,6 +106,9 @@ TABLE: Final[Mapping[Place, Who]] = {
     ("GET", "/v1/test-pages"): ADMIN,
     ("POST", "/v1/test-pages"): ADMIN,
     ("GET", "/v1/test-pages/{incident}"): ADMIN,
+    ("GET", "/v1/proofs"): READERS,
+    ("POST", "/v1/proofs/{person}/{channel}"): ADMIN,
+    ("GET", "/v1/report"): READERS,  # it names nobody
     ("GET", "/v1/pbx-check"): ADMIN,
     ("POST", "/v1/pbx-check"): ADMIN,
     ("GET", "/v1/audit"): READERS,  # an auditor reads no names
@@ -105,6 +116,8 @@ TABLE: Final[Mapping[Place, Who]] = {
     ("GET", "/v1/audit/verify"): READERS,
     ("POST", "/v1/audit/verify"): READERS,
     # Machines
+    ("POST", "/v1/sms/receipts"): PUBLIC,  # an SMS provider, which proves itself by the webhook's secret
+    ("POST", "/v1/sms/replies"): PUBLIC,
     ("GET", "/prompts/{language}/{name}.wav"): PUBLIC,
     ("GET", "/healthz"): PUBLIC,
     ("GET", "/metrics"): PUBLIC,

@@ -1,6 +1,6 @@
 """What the `/v1` API does beside keys and people: screens, their streams, marks, take-over. See docs/http.md."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from aiohttp import web
@@ -12,6 +12,7 @@ from adapters.http.doors import DOORS, owner_of
 from adapters.http.keys import answered, is_acute
 from adapters.http.people import taken
 from adapters.http.problems import problem, unknown_token
+from adapters.panel.past import PastPages
 from adapters.panel.routes import answer, body_of
 from adapters.panel.streams import AGENT_JSON, DUTY_JSON, Hub
 from policies import events as ev
@@ -31,11 +32,13 @@ class Panel:
         screens: draws them.
         hub: sends them.
         pbx: for the phone of an agent who takes a call over.
+        past: pages that are over; a service without a store has none to show.
     """
 
     screens: Screens
     hub: Hub
     pbx: Pbx
+    past: PastPages = field(default_factory=lambda: PastPages(""))
 
 
 PANEL: Final = web.AppKey("panel", Panel)

@@ -12,6 +12,7 @@ from adapters.http.access import Access
 from adapters.http.doors import Doors
 from adapters.http.server import HttpConfig, HttpServer
 from adapters.metrics import Metrics
+from adapters.paging.from_settings import Channels, sms_webhook
 from adapters.panel.admin.checks import Check, PbxChecks
 from adapters.panel.admin.doors import Admin, add_admin
 from adapters.panel.admin.loads import Loads
@@ -24,8 +25,10 @@ from adapters.panel.app import make_app
 from adapters.panel.identity import viewer, who_may
 from adapters.panel.login import LoginPages, add_login
 from adapters.panel.pages import STATIC, Pages, Site
+from adapters.panel.past import PastPages
 from adapters.panel.sso import SsoPages
 from adapters.panel.streams import Hub
+from adapters.panel.take import TakePages
 from adapters.prompts.library import PromptLibrary
 from adapters.store.journal import StoreJournal
 from telephony.engine import Engine
@@ -49,6 +52,7 @@ class Running:
         metrics: of the service.
         prompts: for the PBX.
         site_key: see `adapters.privacy.read_or_make_key`.
+        channels: to people; their messages hold links to here.
         check_pbx: looks at the PBX; None where there is none to look at.
         say: told of the first admin's one-time link.
     """
@@ -62,6 +66,7 @@ class Running:
     metrics: Metrics
     prompts: PromptLibrary
     site_key: bytes
+    channels: Channels
     check_pbx: Check | None
     say: Callable[[str], None]
 
@@ -91,11 +96,18 @@ class Web:
             *by_form.routes(),
             *SsoPages(by_form).routes(),
             *self._pages.routes(),
+            *TakePages(self._pages, on.channels.links).routes(),
+            *(hook.routes() if (hook := sms_webhook(settings, on.engine.take, on.clock)) is not None else ()),
             *api.ROUTES,
             *admin_routes(self._pages),
         )
         doors = Doors(on.engine, self._access, on.prompts, on.metrics, on.health)
-        app = make_app(doors, Panel(self._screens, on.hub, on.pbx), middlewares=[who_may], routes=routes)
+        app = make_app(
+            doors,
+            Panel(self._screens, on.hub, on.pbx, PastPages(store_url(settings))),
+            middlewares=[who_may],
+            routes=routes,
+        )
         app.router.add_static("/panel/static", STATIC)
         add_login(app, self.login, on.say)
         add_admin(

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
-from babel.dates import format_datetime, format_time
+from babel.dates import format_date, format_datetime, format_time
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from adapters.accounts.model import IDENTITY, Role
@@ -24,10 +24,12 @@ from adapters.panel.streams import Look
 from policies.model import AgentId
 from policies.reasons import SENTENCES, Reason
 from telephony.screens.model import AgentScreen, DutyScreen, Mood, NextPress
+from telephony.screens.page import time_line
 
 STATIC: Final = Path(__file__).with_name("static")
 """Styles and scripts, served under `/panel/static` as they are."""
 
+_HOUR: Final = 60  # minutes
 _PEOPLE: Final = frozenset({"colleague", "chief"})
 _OVER_AT: Final[Mapping[Reason, frozenset[Mood]]] = {
     # What an answer promises is said once it has happened, and what has happened is said by the mood.
@@ -189,16 +191,20 @@ def _templates(language: str, zone: ZoneInfo) -> Environment:
     made.filters |= {
         "sentence": lambda code: sentences.get(code, code),
         "iso": lambda at: at.isoformat(timespec="milliseconds"),
+        "clock_s": lambda at: format_time(at, "medium", zone, writes),
+        "day": lambda at: format_date(at.astimezone(zone), "medium", writes),
         "clock": lambda at: format_time(at, "short", zone, writes),
         "day_clock": lambda at: format_datetime(at, "EEE HH:mm", zone, writes),
         "minutes": _minutes,
+        "line": time_line,
         "segment": lambda text: quote(text, safe=""),
     }
     return made
 
 
 def _minutes(seconds: float) -> str:
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}" if minutes >= _HOUR else f"{minutes}:{rest:02d}"
 
 
 def _groups(picture: AgentScreen, acute: frozenset[str]) -> dict[str, list[Any]]:

@@ -69,5 +69,17 @@ async def body_of(request: web.Request, model: type[M]) -> M | web.Response:
     try:
         return model.model_validate_json(await request.read(), strict=True)
     except ValidationError as error:
-        wrong = [{"where": ".".join(map(str, e["loc"])), "what": e["type"]} for e in error.errors(include_input=False)]
-        return problem(422, "not-valid", "The body is not what is wanted", errors=wrong)
+        return _not_valid(error, "The body is not what is wanted")
+
+
+def query_of(request: web.Request, model: type[M]) -> M | web.Response:
+    """Return what the query asks for, or the refusal. A field of a form that was left empty is left out."""
+    try:
+        return model.model_validate({name: value for name, value in request.query.items() if value})
+    except ValidationError as error:
+        return _not_valid(error, "The query is not what is wanted")
+
+
+def _not_valid(error: ValidationError, title: str) -> web.Response:
+    wrong = [{"where": ".".join(map(str, e["loc"])), "what": e["type"]} for e in error.errors(include_input=False)]
+    return problem(422, "not-valid", title, errors=wrong)

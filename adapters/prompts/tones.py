@@ -1,8 +1,9 @@
-"""Three short tones for agents who have only a phone: accepted, not permitted, not yet.
+"""Three short tones for agents who have only a phone: accepted, not permitted, not yet; and a pause.
 
 They differ in rhythm first (two pulses, one long one, four short ones) and in pitch second, since a
 frightened person, a poor headset and a bad ear tell rhythm more surely. Each is a plain sine, so that no PBX
-takes it for a DTMF digit.
+takes it for a DTMF digit. The pause stands between an announcement and its repetition: a PBX need not have silence of
+its own.
 """
 
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ class Tone:
     """A row of equally long pulses.
 
     Attributes:
-        pitches_hz: One pitch for each pulse.
+        pitches_hz: One pitch for each pulse; 0 is silence.
         on_ms: How long a pulse lasts.
         off_ms: The silence between two.
     """
@@ -35,6 +36,7 @@ TONES = {
     "tone-accepted": Tone(pitches_hz=(660, 880), on_ms=90, off_ms=70),
     "tone-refused": Tone(pitches_hz=(340,), on_ms=400, off_ms=0),
     "tone-not-yet": Tone(pitches_hz=(520,) * 4, on_ms=60, off_ms=50),
+    "tone-pause": Tone(pitches_hz=(0,), on_ms=1000, off_ms=0),
 }
 
 

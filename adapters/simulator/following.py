@@ -12,6 +12,7 @@ from adapters.simulator.parts import (
     CodeShown,
     MemberShown,
     Notice,
+    PagedShown,
     PlayEnded,
     RungEnded,
 )
@@ -29,6 +30,9 @@ class Follower:
     """One service's view of the PBX, over its link.
 
     Attributes:
+        lost: set when this connection is gone; a new one for each.
+        is_up: set while the PBX is seen.
+        paged: takes what happens to those who are rung for pages.
         seen: calls and members.
         ends: what is waited for, a play or a rung leg -> how it ended; "lost" with the connection.
     """
@@ -40,6 +44,9 @@ class Follower:
         self._epoch = 0
         self.seen = SeenCalls(clock)
         self.ends: dict[str, asyncio.Future[str]] = {}
+        self.lost = asyncio.Event()
+        self.is_up = asyncio.Event()
+        self.paged: Callable[[PagedShown], None] = lambda _shown: None
 
     async def run(self, emit: Callable[[Seen], None]) -> None:
         """Connect, follow, reconnect, until cancelled."""
@@ -71,6 +78,8 @@ class Follower:
             seen = tuple(self.seen.calls.values())
             emit(ev.PbxConnected(**self.stamp(), epoch=self._epoch, calls=seen, members=members))
             connected = True
+            self.lost = asyncio.Event()
+            self.is_up.set()
             for notice in waiting:
                 self._take(notice, emit)
             await self._link.cut()
@@ -88,6 +97,8 @@ class Follower:
         for end in tuple(self.ends.values()):
             if not end.done():
                 end.set_result("lost")
+        self.is_up.clear()
+        self.lost.set()
         emit(ev.PbxLost(**self.stamp(), epoch=self._epoch))
 
     def _take(self, notice: Notice, emit: Callable[[Seen], None]) -> None:
@@ -107,6 +118,8 @@ class Follower:
                 self._ended(play, state)
             case RungEnded(leg, joined, detail):
                 self._ended(leg, "joined" if joined else detail)
+            case PagedShown():
+                self.paged(notice)
 
     def _ended(self, what: str, how: str) -> None:
         end = self.ends.get(what)

@@ -17,6 +17,7 @@ class Role(StrEnum):
     AGENT = "agent"
     RUNG = "rung"  # rung into a call by the service
     CONSULT = "consult"  # an agent who asks another one before a transfer
+    PAGED = "paged"  # rung by the service for a page
 
 
 class Place(StrEnum):
@@ -65,6 +66,8 @@ class Phone:
         answers_after_s: answers by itself after that long; None waits for a person.
         confirms_after_s: presses the confirming key that long after answering; None never does (a voicemail).
         is_busy: rejects every call.
+        presses: keys that are pressed, one after the other, in a call about a page.
+        presses_after_s: how long after answering, and between them.
         heard: prompts and tones that were heard, oldest first.
         voices: seconds for which each other party, or "music", was heard.
     """
@@ -74,6 +77,8 @@ class Phone:
     answers_after_s: float | None = None
     confirms_after_s: float | None = 1.0
     is_busy: bool = False
+    presses: str = ""
+    presses_after_s: float = 1.0
     heard: list[Sound] = field(default_factory=list)
     voices: dict[str, float] = field(default_factory=dict)
 
@@ -106,6 +111,7 @@ class Leg:
         packets: sent to its phone up to `packets_at`.
         for_leg: the caller whom a ringing leg is for.
         cause: who or what ended it.
+        about: what whoever placed this call keeps with it.
     """
 
     id: LegId
@@ -124,6 +130,7 @@ class Leg:
     packets_at: datetime | None = None
     for_leg: "Leg | None" = None
     cause: str = ""
+    about: object = None
 
     @property
     def is_up(self) -> bool:
@@ -224,4 +231,19 @@ class RungEnded:
     detail: str = ""
 
 
-Notice = CallShown | CallGone | MemberShown | CodeShown | PlayEnded | RungEnded
+@dataclass(frozen=True, slots=True)
+class PagedShown:
+    """Something happened to one who is rung for a page.
+
+    Attributes:
+        leg: whose.
+        what: "answered", "key", "said", "gone".
+        detail: which key, or why it is gone.
+    """
+
+    leg: LegId
+    what: str
+    detail: str = ""
+
+
+Notice = CallShown | CallGone | MemberShown | CodeShown | PlayEnded | RungEnded | PagedShown

@@ -9,6 +9,7 @@ from typing import Any
 from adapters.simulator.dialplan import Dialplan
 from adapters.simulator.following import Follower
 from adapters.simulator.link import Link
+from adapters.simulator.page_calls import SimulatedCaller
 from adapters.simulator.parts import PACKETS_PER_S, SERVICE
 from adapters.simulator.world import SimWorld
 from policies import actions as act
@@ -30,6 +31,7 @@ class SimulatedPbx:
     Attributes:
         world: the PBX's own truth; nothing is read from it but over the link.
         link: the wire.
+        page_calls: rings people for pages (`adapters.paging.voice_call.Caller`).
     """
 
     def __init__(self, world: SimWorld, clock: Clock, link: Link | None = None) -> None:
@@ -40,6 +42,7 @@ class SimulatedPbx:
         self._seen = self._follower.seen
         self._ends = self._follower.ends
         self._stamp = self._follower.stamp
+        self.page_calls = SimulatedCaller(world, self.link, self._follower)
         self._since = clock.now()
         self._to_stop: set[str] = set()
 

@@ -20,10 +20,15 @@ class People:
         return agent
 
     def phone(
-        self, endpoint: str, *, answers_after_s: float | None = None, confirms_after_s: float | None = 1.0
+        self,
+        endpoint: str,
+        *,
+        answers_after_s: float | None = None,
+        confirms_after_s: float | None = 1.0,
+        presses: str = "",
     ) -> Phone:
-        """Give somebody else a phone: a chief, a mobile with a voicemail."""
-        self.world.phones[endpoint] = Phone(endpoint, None, answers_after_s, confirms_after_s)
+        """Give somebody else a phone: a chief, a mobile with a voicemail; `presses` are keys in calls about pages."""
+        self.world.phones[endpoint] = Phone(endpoint, None, answers_after_s, confirms_after_s, presses=presses)
         return self.world.phones[endpoint]
 
     def calls(self, number: str, queue: str, language: str = "en") -> Leg:

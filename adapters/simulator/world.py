@@ -17,6 +17,7 @@ from adapters.simulator.parts import (
     Leg,
     MemberShown,
     Notice,
+    PagedShown,
     Phone,
     Place,
     QueueMember,
@@ -219,6 +220,8 @@ class SimWorld:
                 self.end(rung, "caller gone")
         if leg.role is Role.RUNG and was in (Place.RINGING, Place.BRIEF):
             self.tell(RungEnded(leg.id, joined=False, detail=cause))
+        if leg.role is Role.PAGED:
+            self.tell(PagedShown(leg.id, "gone", cause))
         if bridge is not None:
             bridge.legs.remove(leg)
             self._thin_out(bridge)

@@ -16,9 +16,13 @@ from adapters.store.codec import encode, incident_of, key_of
 from adapters.store.database import Driver, Prepared, upsert
 from adapters.store.errors import EntryRefusedError
 from adapters.store.schema import AUDIT, ENTITY, INTENT, POLICY, TIMER
+from adapters.store.timers import Due
 from policies.actions import Action, CancelTimer, Release, StartTimer, Tell
-from policies.events import Event, PolicyLoaded
+from policies.events import AccessChanged, Event, PolicyLoaded
 from policies.model import Timer
+from policies.pages import Page
+from policies.rules import Severity
+from policies.state import Entity
 from telephony.ports import Entry
 
 Row = dict[str, Any]
@@ -35,10 +39,15 @@ _CLOSE = Prepared(
     .where(INTENT.c.id == bindparam("done"), INTENT.c.outcome.is_(None))
     .values(outcome=bindparam("how"), outcome_at=bindparam("at"))
 )
+_REPLACE = Prepared(
+    update(ENTITY)
+    .where(ENTITY.c.kind == bindparam("of"), ENTITY.c.id == bindparam("lost"))
+    .values(over=bindparam("let_go"))
+)
 _LOAD = Prepared(insert(POLICY), "loaded_at", "version", "body")
 _CHAIN = Prepared(insert(AUDIT), *AUDIT.c.keys())
 # What an auditor may read of an event: who acted, by which key. Never a number, a note, or a carrier's words.
-_WHO = ("agent", "by", "means", "what", "whom", "address")
+_WHO = ("agent", "by", "means", "what", "whom")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,23 +58,29 @@ class Rows:
         at: when.
         entities: rows by key.
         intents: rows in order.
-        timers: due times, None to drop.
+        timers: when they are due, None to drop one.
         closed: (action id, outcome), None when the event is no outcome.
         policy: the row of a policy that came into force.
+        replaced: rows of pages that nobody can read, in whose place this entry opens one.
         content: the audit line, without from-states and place.
     """
 
     at: datetime
     entities: Mapping[Key, Row]
     intents: tuple[Row, ...]
-    timers: Mapping[Timer, datetime | None]
+    timers: Mapping[Timer, Due | None]
     closed: tuple[str, str] | None
     content: Row
     policy: Row | None = None
+    replaced: tuple[Row, ...] = ()
 
 
-def rows_of(entry: Entry) -> Rows:
+def rows_of(entry: Entry, replaces: Iterable[str] = ()) -> Rows:
     """Return what `entry` writes. Timers among the actions are left out: they come in `Entry.timers`.
+
+    Args:
+        entry: one transaction.
+        replaces: pages that nobody can read, in whose place it opens one; a restart lets them be from then on.
 
     Raises:
         EntryRefusedError: the event's time has no zone.
@@ -97,11 +112,23 @@ def rows_of(entry: Entry) -> Rows:
             {"id": a.id, "kind": type(a).__name__, "body": encode(a), "event_id": entry.event.id, "created_at": at}
             for a in acts
         ),
-        timers=dict(entry.timers),
+        timers={
+            timer: None if due_at is None else Due(due_at, _is_urgent(timer, entities))
+            for timer, due_at in entry.timers
+        },
         closed=(entry.done, entry.outcome) if entry.done else None,
         content=_content(entry, entry.event, [*acts, *entry.told]),
         policy=_policy(entry.event),
+        replaced=tuple({"of": "page", "lost": id_, "let_go": True} for id_ in replaces),
     )
+
+
+def _is_urgent(timer: Timer, entities: Mapping[Key, tuple[Entity, bool]]) -> bool:
+    """Tell whether a timer goes first when many are due: those of calls, and of pages that are acute or may be."""
+    if timer.entity in {"call", "handoff"}:
+        return True
+    page, _ = entities.get((timer.entity, timer.entity_id), (None, False))
+    return timer.entity == "page" and (not isinstance(page, Page) or page.severity is Severity.ACUTE)
 
 
 def _policy(event: Event) -> Row | None:
@@ -113,6 +140,8 @@ def _policy(event: Event) -> Row | None:
 def _content(entry: Entry, event: Event, acts: Iterable[Action]) -> Row:
     content: Row = {"event": event.id, "type": type(event).__name__, "actions": [_told(a) for a in acts]}
     content |= {name: getattr(event, name) for name in _WHO if hasattr(event, name)}
+    if isinstance(event, AccessChanged):
+        content["address"] = event.address  # of a machine; others' are phone numbers
     key = getattr(event, "key", None)
     if key is not None:
         content |= {"key": key.name, "source": event.source.value}  # type: ignore[attr-defined]  # a key press has one
@@ -145,10 +174,11 @@ class Batch:
     states: Mapping[Key, str]
     entities: dict[Key, Row] = field(default_factory=dict)
     _intents: list[Row] = field(default_factory=list)
-    _timers: dict[Timer, datetime | None] = field(default_factory=dict)
+    _timers: dict[Timer, Due | None] = field(default_factory=dict)
     _closed: list[Row] = field(default_factory=list)
     _links: list[Link] = field(default_factory=list)
     _policies: list[Row] = field(default_factory=list)
+    _replaced: list[Row] = field(default_factory=list)
 
     def add(self, rows: Rows) -> None:
         """Take in one more entry."""
@@ -159,6 +189,7 @@ class Batch:
         self.entities |= rows.entities
         self._intents += rows.intents
         self._timers |= rows.timers
+        self._replaced += rows.replaced
         if rows.policy is not None:
             self._policies.append(rows.policy)
         if rows.closed is not None:
@@ -173,7 +204,7 @@ class Batch:
 
     def write(self, driver: Driver) -> None:
         """Write it all, in the transaction that has begun."""
-        timers = [_named(timer, at) for timer, at in self._timers.items()]
+        timers = [_named(timer, due) for timer, due in self._timers.items()]
         for statement, rows in (
             (_UPSERT_ENTITY, list(self.entities.values())),
             (_INTEND, self._intents),
@@ -181,11 +212,13 @@ class Batch:
             (_UPSERT_TIMER, [row for row in timers if row["due_at"] is not None]),
             (_DROP_TIMER, [row for row in timers if row["due_at"] is None]),
             (_LOAD, self._policies),
+            (_REPLACE, self._replaced),
             (_CHAIN, [one._asdict() for one in self._links]),
         ):
             if rows:
                 statement.run(driver, rows)
 
 
-def _named(timer: Timer, due_at: datetime | None) -> Row:
-    return {"entity": timer.entity, "entity_id": timer.entity_id, "what": timer.what, "due_at": due_at}
+def _named(timer: Timer, due: Due | None) -> Row:
+    row: Row = {"entity": timer.entity, "entity_id": timer.entity_id, "what": timer.what, "due_at": None}
+    return row if due is None else row | {"due_at": due.at, "urgent": due.urgent}

@@ -18,13 +18,14 @@ from policies.guards import Guard
 from policies.handoffs import Handoff
 from policies.model import CallId
 from policies.pages import Page
+from policies.proofs import Proof
 from policies.rules import Rules
 from policies.state import Entity
 from telephony.ports import LostRelease
 
 Body = dict[str, Any]
 
-ENTITIES: Mapping[str, type[Entity]] = {"call": Guard, "handoff": Handoff, "break": Break, "page": Page}
+ENTITIES: Mapping[str, type[Entity]] = {"call": Guard, "handoff": Handoff, "break": Break, "page": Page, "proof": Proof}
 """The kinds, in the words that `policies.model.Timer.entity` uses."""
 
 _KINDS: Mapping[type[Entity], str] = {cls: kind for kind, cls in ENTITIES.items()}
@@ -43,6 +44,7 @@ ACTIONS: Mapping[str, type[Action]] = {
         actions.Unpause,
         actions.Notify,
         actions.StandDown,
+        actions.ReplyTo,
         actions.StartTimer,
         actions.CancelTimer,
         actions.Tell,
@@ -56,8 +58,8 @@ def key_of(entity: Entity) -> tuple[str, str]:
 
 
 def incident_of(entity: Entity) -> str | None:
-    """Return the incident that an entity belongs to; a handoff belongs to none."""
-    return None if isinstance(entity, Handoff) else entity.incident
+    """Return the incident that an entity belongs to; a handoff and a proof belong to none."""
+    return None if isinstance(entity, (Handoff, Proof)) else entity.incident
 
 
 def encode(record: Entity | Action | Rules) -> Body:

@@ -1,6 +1,7 @@
 """What can go wrong with the store. After each of these nothing was half-written, and a later commit may work."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from telephony.errors import BagvagtError
 
@@ -66,6 +67,29 @@ class StoreClosedError(StoreError):
     """The journal was closed, or its thread has ended."""
 
     says = "the store is closed"
+
+
+@dataclass
+class StoreInUseError(StoreError):
+    """Another Bagvagt, which is alive, works on this store. Stop that one first.
+
+    Attributes:
+        pid: its process.
+        host: where that runs.
+        since: when it took the store.
+    """
+
+    pid: int = 0
+    host: str = ""
+    since: datetime | None = None
+
+    says = "another Bagvagt works on this store; stop that one first"
+
+
+class StoreFencedError(StoreError):
+    """Another Bagvagt has taken the store over while this one slept or hung: this one writes nothing any more."""
+
+    says = "another Bagvagt has taken this store over"
 
 
 class EntryRefusedError(StoreError):

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    false,
     text,
 )
 
@@ -51,7 +52,7 @@ class UtcTime(TypeDecorator[datetime]):
 # SQLite counts rows by itself only in a column that is called INTEGER.
 _SEQ = BigInteger().with_variant(Integer, "sqlite")
 
-HEAD = "0002"
+HEAD = "0003"
 """The latest step in `migrations/`."""
 
 METADATA = MetaData()
@@ -93,6 +94,20 @@ TIMER = Table(
     Column("entity_id", String(255), primary_key=True),
     Column("what", String(255), primary_key=True),
     Column("due_at", UtcTime, nullable=False),
+    Column("urgent", Boolean, nullable=False, server_default=false()),  # of a call, or of an acute page: fires first
+)
+
+LEASE = Table(
+    "lease",
+    METADATA,
+    Column("name", String(16), primary_key=True),
+    Column("epoch", BigInteger, nullable=False),  # one more with each holder
+    Column("host", String(255), nullable=False),  # for people
+    Column("machine", String(255), nullable=False),  # where process numbers mean the same; "" once it was given back
+    Column("pid", Integer, nullable=False),
+    Column("born", BigInteger, nullable=False),  # when the process began, since numbers are used again
+    Column("since", UtcTime, nullable=False),
+    Column("renewed_at", UtcTime, nullable=False),
 )
 
 POLICY = Table(

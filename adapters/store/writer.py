@@ -23,17 +23,20 @@ from adapters.store.database import Driver, Prepared, driver_of, store_errors, t
 from adapters.store.errors import (
     StoreClosedError,
     StoreCorruptError,
+    StoreError,
+    StoreFencedError,
     StoreLockedError,
     StoreReadOnlyError,
     StoreUnavailableError,
 )
+from adapters.store.lease import Lease
 from adapters.store.schema import ENTITY
 
 T = TypeVar("T")
 
 _MOST_AT_ONCE = 500  # entries in one transaction
 # These concern the store, not an entry: trying each alone would only wait once more for every one.
-_NOT_ONE_ENTRY = (StoreLockedError, StoreReadOnlyError, StoreCorruptError, StoreUnavailableError)
+_NOT_ONE_ENTRY = (StoreFencedError, StoreLockedError, StoreReadOnlyError, StoreCorruptError, StoreUnavailableError)
 _STANDING = Prepared(select(ENTITY.c.kind, ENTITY.c.id, ENTITY.c.state).where(not_(ENTITY.c.over)))
 _END = Prepared(END_OF_CHAIN)
 # What is told to the loop when a write is over: the end of the chain, or what went wrong.
@@ -61,9 +64,16 @@ class _Seen:
 
 
 class Writer:
-    """Owns the engine's one connection; talks to one event loop."""
+    """Owns the engine's one connection; talks to one event loop.
+
+    Attributes:
+        lease: set once it is taken; from then on every transaction looks at it.
+        fenced: done when another process has taken the lease.
+    """
 
     def __init__(self, engine: Engine, loop: asyncio.AbstractEventLoop) -> None:
+        self.lease: Lease | None = None
+        self.fenced: asyncio.Future[StoreFencedError] = loop.create_future()
         self._engine = engine
         self._loop = loop
         self._jobs: SimpleQueue[_Write | _Read | None] = SimpleQueue()
@@ -112,11 +122,34 @@ class Writer:
                 jobs = self._take()
                 going_on = None not in jobs
                 self._do(jobs)
+                if self.lease is not None and not self.lease.due_in_s:
+                    self._with_lease("renewing the lease", self.lease.check)
+                    self.lease.put_off()
+            if self.lease is not None:
+                self._with_lease("giving the lease back", self.lease.give_back)
         finally:
             self._closed = True  # whatever ended the thread: who comes now is told, and does not wait for ever
             if self._connection is not None:
                 self._connection.close()
             self._engine.dispose()
+
+    def _with_lease(self, doing: str, do: Callable[[Driver], None]) -> None:
+        try:
+            with store_errors(doing):
+                driver = driver_of(self._own())
+                with transaction(driver):
+                    do(driver)
+        except StoreFencedError as error:
+            self._lost(error)
+        except StoreError:
+            return  # it is tried again; whoever has something to write learns of a store that fails
+
+    def _check(self, driver: Driver) -> None:
+        if self.lease is not None:
+            self.lease.check(driver)
+
+    def _lost(self, error: StoreFencedError) -> None:
+        self._in_loop(partial(_answer, self.fenced, error, None))
 
     def _do(self, jobs: list[_Write | _Read | None]) -> None:
         for _, same in groupby(jobs, type):
@@ -128,8 +161,9 @@ class Writer:
                     self._read(job)
 
     def _take(self) -> list[_Write | _Read | None]:
-        jobs = [self._jobs.get()]
+        jobs: list[_Write | _Read | None] = []
         with contextlib.suppress(Empty):
+            jobs.append(self._jobs.get(timeout=None if self.lease is None else self.lease.due_in_s))
             while len(jobs) < _MOST_AT_ONCE:
                 jobs.append(self._jobs.get_nowait())
         return jobs
@@ -139,6 +173,8 @@ class Writer:
             heads = self._commit([write.rows for write in group])
         except _NOT_ONE_ENTRY as error:
             self._tell([(write, error) for write in group])
+            if isinstance(error, StoreFencedError):
+                self._lost(error)
         except Exception as error:  # noqa: BLE001 -- not swallowed: it is raised where the commit is awaited
             if alone:
                 self._tell([(group[0], error)])
@@ -155,6 +191,7 @@ class Writer:
         with store_errors("committing to the journal"):
             driver = driver_of(self._own())
             with transaction(driver):
+                self._check(driver)
                 seen = seen or _look(driver)
                 batch = Batch(seen.head, seen.states)
                 for rows in group:
@@ -181,7 +218,11 @@ class Writer:
             with store_errors("reading the journal"):
                 connection = self._own()
                 with connection.begin():
+                    self._check(driver_of(connection))
                     answer = job.ask(connection)
+        except StoreFencedError as error:
+            self._in_loop(partial(_answer, job.future, None, error))
+            self._lost(error)
         except Exception as error:  # noqa: BLE001 -- not swallowed: it is raised where the answer is awaited
             self._in_loop(partial(_answer, job.future, None, error))
         else:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from policies import events as ev
-from policies.decide import breaks, calls, handoffs, keys, pages, pbx
+from policies.decide import breaks, calls, handoffs, keys, pages, pbx, proofs, replies
 from policies.events import Event
 from policies.rules import Policy
 from policies.state import Decision, Draft, State
@@ -13,6 +13,7 @@ _TIMERS: dict[str, Callable[[Draft, ev.TimerFired], None]] = {
     "call": calls.on_timer,
     "break": breaks.on_timer,
     "page": pages.on_timer,
+    "proof": proofs.on_timer,
 }
 
 
@@ -38,11 +39,15 @@ _DECIDE: dict[type[Event], Callable[[Draft, Any], None]] = {
     ev.Notified: pages.on_notified,
     ev.PageOpened: pages.on_opened,
     ev.PageAnswered: pages.on_answered,
+    ev.PagePassed: pages.on_passed,
+    ev.PageReplied: replies.on_replied,
+    ev.MessageReported: pages.on_reported,
     ev.ChannelConnected: pages.on_channel_connected,
     ev.TimerFired: _on_timer,
     ev.PbxConnected: pbx.on_connected,
     ev.PbxLost: pbx.on_lost,
-    ev.PolicyLoaded: lambda _d, _e: None,
+    ev.PolicyLoaded: proofs.on_policy_loaded,
+    ev.ProofAsked: proofs.on_asked,
     ev.AccessChanged: lambda _d, _e: None,
     ev.ActionFinished: lambda _d, _e: None,
 }

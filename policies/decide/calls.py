@@ -151,7 +151,7 @@ def _is_latched(guard: Guard) -> bool:
 def _is_paged(d: Draft, guard: Guard, rules: KindRules) -> bool:
     """Tell whether a mark that was put right leads to a page that runs already. An acute one is always a new one."""
     return not rules.latched and any(
-        p.incident == guard.incident and p.plan.name == rules.page for p in d.pages.values()
+        p.is_open and p.incident == guard.incident and p.plan.name == rules.page for p in d.pages.values()
     )
 
 

@@ -1,11 +1,17 @@
 """What an explanation consists of."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from policies.actions import Verdict
 from policies.model import KeyUse
 from policies.reasons import Reason
+
+
+def listed(words: Sequence[str]) -> str:
+    """Return words as a person lists them."""
+    return " and ".join([*([", ".join(words[:-1])] if words[1:] else []), *words[-1:]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +45,9 @@ class Told:
         step: from 1; 0 for the last resort.
         round: from 1.
         at: when, in the site's zone.
-        people: (name, channels) of each.
+        people: (name, channels) of each, the channels in their order.
         rule: where the step stands.
+        in_turn_s: each person's channels go one after the other, with this time between them; 0 for all at once.
     """
 
     plan: str
@@ -49,6 +56,17 @@ class Told:
     at: datetime
     people: tuple[tuple[str, tuple[str, ...]], ...]
     rule: Rule
+    in_turn_s: float = 0.0
+
+    def __str__(self) -> str:
+        who = ", ".join(f"{name} ({self._ways(channels)})" for name, channels in self.people)
+        step = f"step {self.step}, round {self.round}" if self.step else "last resort, and again until answered"
+        return f"Page {self.plan} {self.at:%H:%M:%S}: {who} [{step}; {self.rule}]"
+
+    def _ways(self, channels: tuple[str, ...]) -> str:
+        if self.in_turn_s and len(channels) > 1:
+            return f"{', then '.join(channels)}; {self.in_turn_s:g} s between them"
+        return listed(channels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +120,4 @@ class Explanation:
         elif self.break_rule is not None:
             said.append("Break: none")
         said += [f"  by {self.break_rule}"] if self.break_rule else []
-        for rung in self.told:
-            who = ", ".join(f"{name} ({' and '.join(channels)})" for name, channels in rung.people)
-            step = f"step {rung.step}, round {rung.round}" if rung.step else "last resort, and again until answered"
-            said.append(f"Page {rung.plan} {rung.at:%H:%M:%S}: {who} [{step}; {rung.rule}]")
-        return said
+        return said + [str(rung) for rung in self.told]

@@ -177,7 +177,7 @@ class Story:
             latest, at = decision, page.opened_at
             while True:
                 now = latest.state.pages[page.id]
-                told.append(self._told(now, latest, at))
+                told.append(self._told(now, at))
                 if now.step == LAST_RESORT:
                     break
                 next_ = Timer("page", page.id, "next")
@@ -186,12 +186,14 @@ class Story:
                 latest = decide(latest.state, event, self._policy)
         return told
 
-    def _told(self, page: Page, decision: Decision, at: datetime) -> Told:
-        people: dict[str, tuple[str, ...]] = {}
-        for action in decision.actions:
-            if isinstance(action, act.Notify) and action.page == page.id:
-                people[action.person] = (*people.get(action.person, ()), action.channel)
+    def _told(self, page: Page, at: datetime) -> Told:
         last = page.step == LAST_RESORT
+        step = None if last else page.plan.steps[page.step]
+        people: dict[str, tuple[str, ...]] = {}
+        for message in page.rung:
+            channels = people.get(message.person, ())
+            if step is None or len(channels) * step.in_turn_s < step.wait_s:  # else the step is over before its turn
+                people[message.person] = (*channels, message.channel)
         plan = ("pages", page.plan.name)
         rule = self._places.rule(*plan, "last_resort") if last else self._places.rule(*plan, "steps", page.step)
         return Told(
@@ -201,4 +203,5 @@ class Story:
             at=at.astimezone(self._local.tzinfo),
             people=tuple(people.items()),
             rule=rule,
+            in_turn_s=step.in_turn_s if step is not None else 0.0,
         )

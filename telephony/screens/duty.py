@@ -1,18 +1,19 @@
 """The duty desk's screen: a pure function of what is so now."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from policies import events as ev
 from policies.decide.handoffs import take_over_refused
 from policies.guards import CallState, Guard
 from policies.model import CallId, LiveCall
-from policies.pages import Page, PageState
 from policies.rules import Severity
 from policies.state import Draft
 from telephony.screens.agent import break_picture
 from telephony.screens.asking import Moment
 from telephony.screens.calls import call_picture, handoff_of, help_picture, mood_of
-from telephony.screens.model import DutyScreen, GuardedCall, OnCallPicture, PagePicture, ToldPicture
+from telephony.screens.model import DutyScreen, GuardedCall, OnCallPicture
+from telephony.screens.page import page_picture
+from telephony.screens.proofs import proof_pictures
 
 _URGENT_FIRST = tuple(Severity)
 
@@ -22,7 +23,6 @@ def duty_screen(
     *,
     live: Mapping[CallId, LiveCall],
     on_call: tuple[OnCallPicture, ...],
-    answered: Iterable[Page] = (),
 ) -> DutyScreen:
     """Return what the duty desk sees.
 
@@ -30,19 +30,21 @@ def duty_screen(
         moment: what is so now.
         live: guarded calls, as the PBX shows them.
         on_call: who would be told, see `telephony.screens.on_call`.
-        answered: pages that were answered a short while ago.
     """
     state = moment.state
-    pages = sorted(state.pages.values(), key=lambda p: (_URGENT_FIRST.index(p.severity), p.opened_at))
-    taken = sorted(answered, key=lambda p: p.answered_at or p.opened_at, reverse=True)
+    waiting = [p for p in state.pages.values() if p.is_open]
+    waiting.sort(key=lambda p: (_URGENT_FIRST.index(p.severity), p.opened_at))
+    taken = [p for p in state.pages.values() if not p.is_open]
+    taken.sort(key=lambda p: p.answered_at or p.opened_at, reverse=True)
     guards = [g for g in state.guards.values() if g.state is not CallState.ENDED]
     guards.sort(key=lambda g: (g.state is not CallState.ACUTE, g.flagged_at))
     return DutyScreen(
         protection=moment.protection,
-        pages=tuple(_page(p) for p in (*pages, *taken)),
+        pages=tuple(page_picture(p) for p in (*waiting, *taken)),
         calls=tuple(_guarded(moment, g, live.get(g.call)) for g in guards),
         breaks=tuple(break_picture(moment, b) for b in sorted(state.breaks.values(), key=lambda b: b.until)),
         on_call=on_call,
+        proofs=proof_pictures(state.proofs, moment.policy.now, moment.at),
     )
 
 
@@ -62,33 +64,7 @@ def _guarded(moment: Moment, guard: Guard, live: LiveCall | None) -> GuardedCall
         team=moment.policy.now.teams.get(guard.agent, ""),
         mood=mood_of(guard, handoff),
         help=help_picture(handoff),
-        page=page.id if page is not None and page.state is not PageState.ANSWERED else "",
+        page=page.id if page is not None and page.is_open else "",
         agreed=guard.agreed if guard.state is CallState.ACUTE else (),
         no_take_over=no_take_over(moment, guard)[0],
-    )
-
-
-def _page(page: Page) -> PagePicture:
-    told = tuple(
-        ToldPicture(
-            person=t.person,
-            channel=t.channel,
-            delivery=t.delivery.value if t.delivery else "",
-            at=t.at,
-            step=t.step,
-        )
-        for t in page.told
-    )
-    return PagePicture(
-        id=page.id,
-        incident=page.incident,
-        reason=page.reason,
-        plan=page.plan.name,
-        severity=page.severity.value,
-        state=page.state.value,
-        step=page.step,
-        opened_at=page.opened_at,
-        told=told,
-        answered_by=page.answered_by,
-        answered_at=page.answered_at,
     )

@@ -173,9 +173,19 @@ class ToldPicture(Picture):
     Attributes:
         person: who.
         channel: how.
-        delivery: "" while unknown, else as the carrier said: sent, delivered, failed, deferred …
-        at: when.
+        delivery: how far it got: "waiting" (for its turn), "unused" (its turn never came), "" while unknown, sent,
+            delivered, read, failed, refused, deferred, unknown.
+        at: when that was.
         step: which rung, -1 for the last resort.
+        round: from 0.
+        attempts: how often it was sent.
+        detail: the carrier's words, "" for none.
+        queued_at: when it was decided on.
+        sent_at: when its carrier took it; None while it has not, likewise below.
+        delivered_at: when the carrier said that it had arrived.
+        read_at: when it was seen.
+        failed_at: when the carrier said that it will not arrive.
+        passed_at: when the person said that they cannot take the page.
     """
 
     person: str
@@ -183,23 +193,35 @@ class ToldPicture(Picture):
     delivery: str
     at: datetime
     step: int
+    round: int = 0
+    attempts: int = 1
+    detail: str = ""
+    queued_at: datetime | None = None
+    sent_at: datetime | None = None
+    delivered_at: datetime | None = None
+    read_at: datetime | None = None
+    failed_at: datetime | None = None
+    passed_at: datetime | None = None
 
 
 class PagePicture(Picture):
-    """One running page (alarm to a person).
+    """One page (alarm to a person).
 
     Attributes:
         id: its id.
         incident: what it is about.
-        reason: "call", "drill", "test", "no_call".
+        reason: "call", "drill", "test", "watch", "no_call".
         plan: name of the plan.
         severity: acute, urgent, normal.
         state: see `policies.pages.PageState`.
         step: the rung told last, -1 for the last resort.
         opened_at: when.
         told: every message, oldest first.
+        passed: who of the present rung cannot take it.
         answered_by: who took it, "" while nobody has.
         answered_at: when.
+        means: how: "sms", "voice", "http" …; "" while nobody has.
+        answer_s: from its beginning until somebody took it, in seconds.
     """
 
     id: str
@@ -211,8 +233,35 @@ class PagePicture(Picture):
     step: int
     opened_at: datetime
     told: tuple[ToldPicture, ...] = ()
+    passed: tuple[str, ...] = ()
     answered_by: str = ""
     answered_at: datetime | None = None
+    means: str = ""
+    answer_s: float | None = None
+
+
+class ProofPicture(Picture):
+    """Whether a person can be reached on a channel, as far as was tried.
+
+    Attributes:
+        person: the name under [people].
+        channel: "sms" …
+        state: see `policies.proofs.ProofState`: proved, asked, unproved.
+        proved_at: the latest answer; None for never.
+        days: whole days since then.
+        asked_at: when the latest test was sent; None for never.
+        lapses: how many tests in a row were not answered.
+        overdue: the latest answer, or the first test without one, is longer ago than policy allows.
+    """
+
+    person: str
+    channel: str
+    state: str
+    proved_at: datetime | None = None
+    days: int | None = None
+    asked_at: datetime | None = None
+    lapses: int = 0
+    overdue: bool = False
 
 
 class GuardedCall(Picture):
@@ -278,6 +327,7 @@ class DutyScreen(Picture):
         calls: guarded calls, acute ones first.
         breaks: breaks that stand.
         on_call: who would be told, by plan.
+        proofs: who can be reached by what, as far as was tried; never and longest ago first.
     """
 
     protection: Protection
@@ -285,6 +335,7 @@ class DutyScreen(Picture):
     calls: tuple[GuardedCall, ...] = ()
     breaks: tuple[BreakPicture, ...] = ()
     on_call: tuple[OnCallPicture, ...] = ()
+    proofs: tuple[ProofPicture, ...] = ()
 
 
 class Alive(Picture):

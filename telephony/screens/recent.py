@@ -1,12 +1,12 @@
 """What screens show and the core's state does not keep, and whose screens something concerns.
 
 Fed with every decision and every glimpse of a call that nobody guards. It keeps a line for each agent and each live
-call, and the pages that were answered a short while ago: the duty desk sees who has it, though the core has let it go.
+call.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from policies import events as ev
@@ -15,10 +15,7 @@ from policies.breaks import Break
 from policies.guards import Guard
 from policies.handoffs import Handoff
 from policies.model import AgentId, CallId, LiveCall
-from policies.pages import Page, PageState
-from policies.state import State
-
-ANSWERED_SHOWN_FOR = timedelta(minutes=15)
+from policies.state import Entity, State
 
 
 @dataclass(slots=True)
@@ -41,19 +38,11 @@ class Recent:
 
     def __init__(self) -> None:
         self._told: dict[AgentId, tuple[Tell, datetime]] = {}
-        self._answered: dict[str, Page] = {}
         self._in: dict[CallId, set[AgentId]] = {}
 
     def told(self, agent: AgentId) -> tuple[Tell, datetime] | None:
         """Return what the agent was told last, and when."""
         return self._told.get(agent)
-
-    def answered(self, at: datetime) -> tuple[Page, ...]:
-        """Return the pages that were answered in the last `ANSWERED_SHOWN_FOR`."""
-        for page in list(self._answered.values()):
-            if page.answered_at is None or at - page.answered_at > ANSWERED_SHOWN_FOR:
-                del self._answered[page.id]
-        return tuple(self._answered.values())
 
     def decided(self, event: ev.Event, before: State, after: State, actions: Iterable[Action]) -> Concerned:
         """Take in one decision."""
@@ -71,8 +60,6 @@ class Recent:
                 found.everybody = found.duty = True
             case ev.PbxLost() | ev.PolicyLoaded():
                 found.everybody = found.duty = True
-            case ev.PageAnswered():
-                self._note_answer(event, before, after)
             case _:
                 pass
         for tell in actions:
@@ -96,25 +83,19 @@ class Recent:
             known.add(call.agent)
         return known
 
-    def _note_answer(self, event: ev.PageAnswered, before: State, after: State) -> None:
-        page = before.pages.get(event.page)
-        if page is not None and page.id not in after.pages:
-            self._answered[page.id] = replace(
-                page, state=PageState.ANSWERED, answered_by=event.by, answered_at=event.at, means=event.means
-            )
-
     def _compare(self, before: State, after: State, found: Concerned) -> None:
         for was, now in (
             (before.guards, after.guards),
             (before.handoffs, after.handoffs),
             (before.breaks, after.breaks),
             (before.pages, after.pages),
+            (before.proofs, after.proofs),
         ):
             for entity in _changed(was, now):
                 found.duty = True
                 found.agents.update(self._agents_of(entity))
 
-    def _agents_of(self, entity: Guard | Handoff | Break | Page) -> set[AgentId]:
+    def _agents_of(self, entity: Entity) -> set[AgentId]:
         match entity:
             case Guard(agent=agent, call=call):
                 return {agent} | self._in.get(call, set())

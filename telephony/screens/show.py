@@ -61,7 +61,7 @@ class Screens:
         agents = {g.agent for g in moment.state.guards.values()}
         live = {call.id: call for agent in agents for call in self._pbx.calls_of(agent)}
         on_call = self._on_call(moment.policy.now, moment.at)
-        return duty_screen(moment, live=live, on_call=on_call, answered=self.recent.answered(moment.at))
+        return duty_screen(moment, live=live, on_call=on_call)
 
     def alive(self) -> Alive:
         """Return the sign of life."""

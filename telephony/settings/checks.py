@@ -8,7 +8,9 @@ from telephony.settings.fields import span
 from telephony.settings.look import Look
 from telephony.settings.model import KeyPath
 from telephony.settings.numbers import is_emergency
+from telephony.settings.people import known
 from telephony.settings.policy import Chief, Colleague, Key, Kind
+from telephony.settings.reach import PAGE_PROMPTS
 from telephony.settings.wording import did_you_mean
 
 _NEEDS_KIND = ("warn", "flag")
@@ -48,13 +50,8 @@ def _kind(look: Look, name: str, kind: Kind) -> None:
     if kind.may_end and kind.warnings == 0:
         message = "a caller of this kind is cut off without any warning"
         look.doubtful((*at, "warnings"), message, "set warnings = 1, unless that is what the workplace wants")
-    if kind.page and not look.knows("pages", kind.page):
-        _no_plan(look, (*at, "page"), kind.page)
-
-
-def _no_plan(look: Look, at: KeyPath, plan: str) -> None:
-    hint = did_you_mean(plan, look.names("pages"))
-    look.wrong(at, f'there is no page plan "{plan}"', f"add [pages.{plan}]{hint}")
+    if kind.page:
+        known(look, (*at, "page"), "pages", kind.page)
 
 
 def _latched(look: Look, at: KeyPath, kind: Kind) -> None:
@@ -126,9 +123,7 @@ def _prefixes(look: Look, used: dict[str, list[str]]) -> None:
 def _then(look: Look, role: str, handoff: Colleague | Chief) -> None:
     at = ("handoff", role, "then")
     if handoff.then.startswith("page:"):
-        plan = handoff.then.removeprefix("page:")
-        if not look.knows("pages", plan):
-            _no_plan(look, at, plan)
+        known(look, at, "pages", handoff.then.removeprefix("page:"))
     elif handoff.then == "chief" and role == "chief":
         look.wrong(at, "nobody of the chief's chain came, and the chief is rung again", 'use "" or "page:<plan>"')
     elif handoff.then == "chief":
@@ -147,8 +142,9 @@ def _chain(look: Look) -> None:
         if chief.endpoint in [c.endpoint for c in chiefs[:number]]:
             look.doubtful(at, f"{chief.endpoint} is rung twice", "remove one")
     for name, person in look.settings.people.items():
-        if person.phone:
-            _rings_person(look, ("people", name, "phone"), person.phone)
+        for rung, endpoint in (("phone", person.phone), ("voice", person.voice)):
+            if endpoint:
+                _rings_person(look, ("people", name, rung), endpoint)
     for name, key in look.settings.keys.items():
         if key.does == "chief" and not chiefs and not look.is_broken("handoff"):
             message = "this key rings the chief, and there is no chief"
@@ -210,4 +206,6 @@ def _prompts_wanted(look: Look) -> dict[str, KeyPath]:
     for number, chief in enumerate(settings.handoff.chief.chain):
         if chief.confirm:
             wanted.setdefault("brief-confirm", ("handoff", "chief", "chain", number, "confirm"))
+    for name in (name for name, person in settings.people.items() if person.voice):
+        wanted |= {prompt: ("people", name, "voice") for prompt in PAGE_PROMPTS if prompt not in wanted}
     return wanted

@@ -30,6 +30,15 @@ def wrong(message: str, remedy: str) -> PydanticCustomError:
     return PydanticCustomError("policy", "{message}", {"message": message, "remedy": remedy})
 
 
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def in_clear(url: str) -> bool:
+    """Tell whether what is said to a web address can be read on the way."""
+    parts = urlsplit(url)
+    return parts.scheme != "https" and parts.hostname not in LOOPBACK
+
+
 def short(value: object) -> str:
     """Return a value as it can be shown on one line."""
     text = ascii(value) if isinstance(value, str) and not value.isprintable() else f'"{value}"'
@@ -74,13 +83,18 @@ def _network(value: str) -> str:
     return value
 
 
-def _url(value: str) -> str:
+def is_web_address(value: str) -> bool:
+    """Tell whether something can be fetched there."""
     try:
         parts = urlsplit(value)
         good = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
     except ValueError:
-        good = False
-    if not good or not value.isprintable() or " " in value:
+        return False
+    return good and value.isprintable() and " " not in value
+
+
+def _url(value: str) -> str:
+    if not is_web_address(value):
         raise wrong(f"{short(value)} is not a web address", 'begin with "http://" or "https://" and a host')
     return value
 
@@ -210,6 +224,22 @@ Sender = Annotated[
             "a sender that phones show",
             "use at most 11 letters and digits, or a number",
         )
+    ),
+]
+# One mailbox, without a name: what is sent may hold nothing that a mail's header would take for more.
+_MAILBOX = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
+_DOMAIN = r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)*[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_MAIL_REMEDY = 'write one address alone, as "anna@example.dk"'
+Mail = Annotated[
+    str, Field(max_length=254), AfterValidator(_fits(f"{_MAILBOX}@{_DOMAIN}", "an e-mail address", _MAIL_REMEDY))
+]
+OptionalMail = Annotated[
+    str, Field(max_length=254), AfterValidator(_fits(f"|{_MAILBOX}@{_DOMAIN}", "an e-mail address", _MAIL_REMEDY))
+]
+CallerId = Annotated[
+    str,
+    AfterValidator(
+        _fits(r"|\+?[0-9]{2,15}", "a number that phones show", 'use digits, such as "8500" or "+4520304050"')
     ),
 ]
 Seconds = Annotated[float, Field(ge=0, le=DAY_S)]

@@ -1,19 +1,16 @@
 """The files that a policy names: secrets, tokens, folders. They must be there, and be nobody else's to read."""
 
-import re
 import stat
 from pathlib import Path
 
-from telephony.settings.carriers import holds_number, unknown_placeholders
+from telephony.settings import fields as f
 from telephony.settings.look import Look
 from telephony.settings.model import KeyPath
-from telephony.settings.surroundings import Sms
 from telephony.settings.tokens import Token, read_tokens
 
 MOST_BYTES = 65_536
 _OTHERS = stat.S_IRWXO
 _GROUP_WRITES = stat.S_IWGRP
-_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+:[ \t]*[\x21-\x7e](?:[\x20-\x7e\t]*)")  # RFC 9110 §5.1, §5.5
 
 
 def check(look: Look) -> tuple[Token, ...]:
@@ -24,8 +21,6 @@ def check(look: Look) -> tuple[Token, ...]:
         _needed(look, ("pbx", "ari_secret_file"), settings.pbx.ari_secret_file)
     if settings.mqtt is not None:
         _mqtt(look)
-    if settings.sms is not None:
-        _sms(look, settings.sms)
     if settings.prompts.folder and not exists(look.resolve(settings.prompts.folder), folder=True):
         message = f"there is no folder {settings.prompts.folder}: callers hear the machine's voice"
         look.doubtful(("prompts", "folder"), message, 'record prompts there, or write folder = ""')
@@ -56,25 +51,8 @@ def _mqtt(look: Look) -> None:
         look.wrong(("mqtt", "ca_file"), "is of no use without encryption", "set tls = true, or remove ca_file")
     if mqtt.ca_file and not exists(look.resolve(mqtt.ca_file)):
         look.wrong(("mqtt", "ca_file"), f"there is no file {mqtt.ca_file}", "name the certificate authority's file")
-    if mqtt.password_file and not mqtt.tls and mqtt.host not in ("127.0.0.1", "::1", "localhost"):
+    if mqtt.password_file and not mqtt.tls and mqtt.host not in f.LOOPBACK:
         look.doubtful(("mqtt", "tls"), "the password goes over the network unencrypted", "set tls = true")
-
-
-def _sms(look: Look, sms: Sms) -> None:
-    if sms.apprise_url_file:
-        at: KeyPath = ("sms", "apprise_url_file")
-        url = secret(look, at, sms.apprise_url_file)
-        if url and not holds_number(url):
-            look.wrong(at, f"the URL in {sms.apprise_url_file} lacks {{to}}", "put {to} where the number belongs")
-        if any(unknown_placeholders(url)):
-            words = f"the URL in {sms.apprise_url_file} has a placeholder that stands for nothing"
-            look.wrong(at, words, "use {to} or {to_digits}")
-    if sms.gateway is not None and sms.gateway.headers_file:
-        name = sms.gateway.headers_file
-        at = ("sms", "gateway", "headers_file")
-        for number, line in enumerate(secret(look, at, name, one_line=False).splitlines(), 1):
-            if line.strip() and not _HEADER.fullmatch(line.strip()):
-                look.wrong(at, f"{name}, line {number}, is not a header", "write `Name: value`, one on each line")
 
 
 def secret(look: Look, at: KeyPath, name: str, *, one_line: bool = True, may_be_empty: bool = False) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from telephony.errors import ConfigError, Mistake
-from telephony.settings import carriers, checks, files, lines, panel, people, rota_checks
+from telephony.settings import carriers, checks, files, lines, panel, people, reach_checks, rota_checks
 from telephony.settings.lines import Path as KeyPath
 from telephony.settings.look import Look, PromptsMissing
 from telephony.settings.model import Origin, Settings
@@ -63,6 +63,7 @@ def _read(path: Path, prompts_missing: PromptsMissing | None) -> tuple[Settings 
     people.check(look)
     rota_checks.check(look)
     carriers.check(look)
+    reach_checks.check(look)
     panel.check(look)
     tokens = files.check(look)
     found = sorted([*found, *look.found], key=lambda m: (m.line or 0, m.key))

@@ -4,8 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from telephony.errors import Mistake
+from telephony.settings.fields import LOOPBACK
 from telephony.settings.lines import Lines, dotted
 from telephony.settings.lines import Path as KeyPath
 from telephony.settings.model import Settings
@@ -58,6 +60,12 @@ class Look:
     def is_broken(self, *path: str | int) -> bool:
         """Tell whether something at or below `path` has a mistake already."""
         return any(b[: len(path)] == path for b in self.broken)
+
+    @property
+    def has_links(self) -> bool:
+        """Whether a message can hold a link that leads here from somebody's phone."""
+        url = self.settings.panel.url
+        return bool(url) and urlsplit(url).hostname not in LOOPBACK
 
     def resolve(self, name: str) -> Path:
         """Return a file that the policy names."""

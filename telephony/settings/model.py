@@ -8,7 +8,7 @@ from pydantic import Field, PrivateAttr
 
 from telephony.errors import Mistake
 from telephony.settings import fields as f
-from telephony.settings import policy, rota, surroundings
+from telephony.settings import policy, reach, rota, surroundings
 from telephony.settings.lines import Lines, dotted
 from telephony.settings.lines import Path as KeyPath
 from telephony.settings.tokens import Token
@@ -46,7 +46,11 @@ class Settings(f.Strict):
     panel: surroundings.Panel = surroundings.Panel()
     prompts: surroundings.Prompts = surroundings.Prompts()
     mqtt: surroundings.Mqtt | None = None
-    sms: surroundings.Sms | None = None
+    sms: reach.Sms | None = None
+    voice: reach.Voice = reach.Voice()
+    email: reach.Email | None = None
+    heartbeat: reach.Heartbeat | None = None
+    watch: list[reach.Watch] = Field(default_factory=list)
     kinds: dict[f.Name, policy.Kind] = Field(default_factory=dict)
     keys: dict[f.Name, policy.Key] = Field(default_factory=dict)
     presses: policy.Presses = policy.Presses()
@@ -56,6 +60,7 @@ class Settings(f.Strict):
     people: dict[f.Name, policy.Person] = Field(default_factory=dict)
     rotas: dict[f.Name, rota.Rota] = Field(default_factory=dict)
     pages: dict[f.Name, policy.Plan] = Field(default_factory=dict)
+    proofs: policy.Proofs | None = None
     agents: dict[f.Name, policy.Agent] = Field(default_factory=dict)
     queues: dict[f.QueueName, policy.Queue] = Field(default_factory=dict)
 

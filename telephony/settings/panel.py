@@ -5,13 +5,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from telephony.settings.fields import in_clear
 from telephony.settings.files import exists, secret
 from telephony.settings.look import Look
 from telephony.settings.model import KeyPath
 from telephony.settings.surroundings import Oidc
 from telephony.settings.wording import did_you_mean
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 SOON = timedelta(days=21)
 
 
@@ -19,7 +19,7 @@ def check(look: Look) -> None:
     """Look for everything of this file's kind."""
     panel = look.settings.panel
     if panel.url:
-        _url(look, panel.url)
+        base(look, ("panel", "url"), panel.url, "passwords")
     if panel.idle_s > panel.session_s:
         message = "a login is over before it can have been idle for so long"
         look.doubtful(("panel", "idle_s"), message, "make idle_s smaller than session_s")
@@ -29,13 +29,14 @@ def check(look: Look) -> None:
     _tls(look)
 
 
-def _url(look: Look, url: str) -> None:
+def base(look: Look, at: KeyPath, url: str, what: str) -> None:
+    """Look at an address of this service; `what` goes there that nobody may read."""
     parts = urlsplit(url)
     if parts.path not in ("", "/") or parts.query or parts.fragment:
-        look.wrong(("panel", "url"), "has a path", 'write only the beginning, as "https://bagvagt.example.dk"')
-    if parts.scheme != "https" and parts.hostname not in LOOPBACK:
-        message = "passwords would go over the network unencrypted"
-        look.wrong(("panel", "url"), message, 'begin with "https://", and see [http] certificate_file or use a proxy')
+        look.wrong(at, "has a path", 'write only the beginning, as "https://bagvagt.example.dk"')
+    if in_clear(url):
+        message = f"{what} would go over the network unencrypted"
+        look.wrong(at, message, 'begin with "https://", and see [http] certificate_file or use a proxy')
 
 
 def _hotkeys(look: Look) -> None:
@@ -52,8 +53,7 @@ def _hotkeys(look: Look) -> None:
 
 def _oidc(look: Look, oidc: Oidc) -> None:
     at: KeyPath = ("panel", "oidc")
-    parts = urlsplit(oidc.issuer)
-    if parts.scheme != "https" and parts.hostname not in LOOPBACK:
+    if in_clear(oidc.issuer):
         look.wrong((*at, "issuer"), "anybody on the way could say who logs in", 'begin with "https://"')
     if not look.settings.panel.url:
         message = "the provider must know where a browser comes back to"

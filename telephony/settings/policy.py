@@ -3,7 +3,8 @@
 The names of the keys are those of `policies.rules`, so that the rule which a decision names is the key in the file.
 """
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
@@ -126,22 +127,46 @@ class Hours(f.Strict):
     sun: list[f.Span] = Field(default_factory=list)
 
 
+Channel = Literal["mqtt", "sms", "voice", "email", "apprise"]
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+
+
 class Person(f.Strict):
-    """Somebody who can be paged, by every channel that is given, at once.
+    """Somebody who can be paged, by every channel that is given.
 
     Attributes:
         mqtt: name of the person's topic, "" for none.
         sms: phone number, "" for none.
-        language: of the messages, "" for the site's.
+        voice: how the PBX rings this person with an announcement, None for not at all.
+        email: address, "" for none.
+        apprise_url_file: file that holds one Apprise URL, for any other service; "" for none.
+        order: of the channels, where they go in turn; one that is left out comes after those.
+        language: of the messages, None for the site's.
         phone: how the PBX rings this person, who takes a call over from the duty desk; None for not at all.
         phone_confirm: a voicemail may answer there, so a key press is asked for.
     """
 
     mqtt: f.OptionalName = ""
     sms: Annotated[str, Field(max_length=40)] = ""
+    voice: f.Endpoint | None = None
+    email: f.OptionalMail = ""
+    apprise_url_file: f.FileName = ""
+    order: list[Channel] = Field(default_factory=lambda: list(get_args(Channel)))
     language: f.Language | None = None
     phone: f.Endpoint | None = None
     phone_confirm: bool = True
+
+    @property
+    def channels(self) -> Mapping[str, str]:
+        """The address of each channel that is given, as the file has it, in this person's order."""
+        given = {
+            "mqtt": self.mqtt,
+            "sms": self.sms,
+            "voice": self.voice or "",
+            "email": self.email,
+            "apprise": self.apprise_url_file,
+        }
+        return {channel: given[channel] for channel in dict.fromkeys((*self.order, *given)) if given[channel]}
 
 
 class Step(f.Strict):
@@ -151,6 +176,7 @@ class Step(f.Strict):
     rotas: list[f.Name] = Field(default_factory=list)
     wait_s: Annotated[float, Field(ge=10, le=f.DAY_S)]
     when: Literal["always", "office", "outside"] = "always"
+    in_turn_s: f.Seconds = 0.0
 
 
 class Plan(f.Strict):
@@ -160,6 +186,22 @@ class Plan(f.Strict):
     rounds: Annotated[int, Field(ge=1, le=20)] = 2
     last_resort: f.Name
     last_resort_every_s: Annotated[float, Field(ge=60, le=f.DAY_S)] = 900.0
+
+
+class Proofs(f.Strict):
+    """When each person's channels are tested, see `policies.rules.ProofRules`.
+
+    Attributes:
+        every_days: from an answer to the next test.
+        hours: in which tests are sent, in the site's zone.
+        days: on these weekdays that are no closed days.
+        lapse_s: who has not answered by then has not been reached.
+    """
+
+    every_days: Annotated[int, Field(ge=1, le=366)] = 30
+    hours: f.Span = "10:00-14:00"
+    days: list[Weekday] = Field(default_factory=lambda: list(get_args(Weekday)[:5]))
+    lapse_s: Annotated[float, Field(ge=600, le=14 * f.DAY_S)] = 86_400.0
 
 
 class Agent(f.Strict):

@@ -49,6 +49,7 @@ def rules(settings: Settings, today: date | None = None) -> r.Rules:
         languages={name: agent.language for name, agent in settings.agents.items() if agent.language},
         rotas={name: rota.resolved(name, given, zone) for name, given in settings.rotas.items()},
         people=contacts,
+        proofs=_proofs(settings.proofs),
         phones={n: Target(n, p.phone, None, p.phone_confirm) for n, p in settings.people.items() if p.phone},
         late_key_s=presses.late_key_s,
         late_flag_s=presses.late_flag_s,
@@ -104,12 +105,18 @@ def _handoff(handoff: policy.Handoff, same_team_first: bool, most: int) -> r.Han
 
 
 def _contact(settings: Settings, name: str, person: policy.Person) -> r.Contact:
-    channels = []
-    if person.mqtt:
-        channels.append(("mqtt", person.mqtt))
+    addresses = dict(person.channels)
     if person.sms:
-        channels.append(("sms", mobile_number(person.sms, settings.site.country)[0]))
-    return r.Contact(name, tuple(channels), person.language or settings.site.language)
+        addresses["sms"] = mobile_number(person.sms, settings.site.country)[0]
+    return r.Contact(name, tuple(addresses.items()), person.language or settings.site.language)
+
+
+def _proofs(proofs: policy.Proofs | None) -> r.ProofRules | None:
+    if proofs is None:
+        return None
+    opens, closes = span(proofs.hours)
+    days = frozenset(rota.DAYS.index(day) for day in proofs.days)
+    return r.ProofRules(proofs.every_days, opens, closes, days, proofs.lapse_s)
 
 
 def _plan(name: str, plan: policy.Plan, contacts: Mapping[str, r.Contact]) -> r.PagePlan:
@@ -121,6 +128,7 @@ def _plan(name: str, plan: policy.Plan, contacts: Mapping[str, r.Contact]) -> r.
                 wait_s=step.wait_s,
                 when=r.When(step.when),
                 rotas=tuple(dict.fromkeys(step.rotas)),
+                in_turn_s=step.in_turn_s,
             )
             for step in plan.steps
         ),

@@ -166,6 +166,11 @@ class Rota(f.Strict):
         """Whether shifts come from a calendar."""
         return bool(self.calendar_file or self.calendar_url_file)
 
+    def named(self) -> set[str]:
+        """Return everybody whom it names beside the calendar."""
+        shifts = {person for temporary in self.temporary for shift in temporary.shifts for person in shift.people}
+        return shifts | {p for turns in self.rotation for p in turns.people} | {o.add or o.by for o in self.override}
+
 
 def at(zone: ZoneInfo, moment: datetime) -> datetime:
     """Return a point in time of the file in UTC; one without a zone of its own is local."""

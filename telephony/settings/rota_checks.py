@@ -2,13 +2,12 @@
 
 from datetime import date, datetime, timedelta
 from itertools import combinations
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from telephony.settings.fields import in_clear, is_web_address
 from telephony.settings.files import exists, secret
 from telephony.settings.look import Look
 from telephony.settings.model import KeyPath
-from telephony.settings.panel import LOOPBACK
 from telephony.settings.people import known
 from telephony.settings.rota import DAYS, WEEK, Override, Rota, Rotation, Temporary, at, handoff
 
@@ -127,12 +126,5 @@ def _calendar(look: Look, path: KeyPath, rota: Rota) -> None:
 
 def _url(look: Look, path: KeyPath, name: str) -> None:
     url = secret(look, path, name)
-    if not url:
-        return
-    try:
-        parts = urlsplit(url)
-        good = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
-    except ValueError:
-        good = False
-    if not good or not parts.hostname or " " in url:  # its address is a secret: it is not shown
+    if url and (not is_web_address(url) or in_clear(url)):  # it is a secret: it is not shown
         look.wrong(path, f"{name} holds no address that is safe to fetch", 'begin it with "https://" and a host')

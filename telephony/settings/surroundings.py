@@ -1,4 +1,4 @@
-"""The part of a policy file that says what Bagvagt is connected to: site, PBX, store, HTTP, carriers, prompts."""
+"""The part of a policy file that says what Bagvagt is connected to: site, PBX, store, HTTP, broker, prompts."""
 
 from typing import Annotated, Literal
 
@@ -162,42 +162,6 @@ class Mqtt(f.Strict):
     ca_file: f.FileName = ""
     prefix: f.TopicPrefix = "bagvagt"
     client_id: f.Account = ""
-    answer_at: f.AnswerAt = ""
-
-
-class Gateway(f.Strict):
-    """An SMS provider's HTTP interface, as its manual describes it.
-
-    Placeholders such as `{to}` and `{text}` stand for number and message, see `telephony.settings.carriers`.
-
-    Attributes:
-        url: where; may hold placeholders.
-        method: "POST", "PUT" or "GET".
-        headers_file: file of `Name: value` lines that holds the provider's key, "" for none.
-        content_type: of the body: JSON or a form.
-        body: what is sent.
-    """
-
-    url: f.Url
-    method: Literal["POST", "PUT", "GET"] = "POST"
-    headers_file: f.FileName = ""
-    content_type: Literal["application/json", "application/x-www-form-urlencoded"] = "application/json"
-    body: Annotated[str, Field(max_length=4000)] = ""
-
-
-class Sms(f.Strict):
-    """How SMS are sent: by Apprise, or by a gateway described here; one of the two.
-
-    Attributes:
-        apprise_url_file: file that holds one Apprise URL with `{to}` for the number.
-        gateway: a provider's HTTP interface.
-        sender: what `{from}` stands for.
-        answer_at: where a page can be taken, for the text, since an SMS cannot be answered; "" for the duty desk.
-    """
-
-    apprise_url_file: f.FileName = ""
-    gateway: Gateway | None = None
-    sender: f.Sender = "Bagvagt"
     answer_at: f.AnswerAt = ""
 
 

@@ -32,6 +32,13 @@ _RANGES = {
     "greater_than": ("gt", "more than"),
     "less_than": ("lt", "less than"),
 }
+_EMPTY = ("is empty", "write what belongs there")
+_PLAIN = {
+    "finite_number": ("is not a finite number", "use an ordinary number"),
+    "string_pattern_mismatch": ("is not the SHA-256 of a token", "use 64 digits 0-9 and small letters a-f"),
+    "string_too_short": _EMPTY,
+    "too_short": _EMPTY,  # of a value that has been looked at in another way first
+}
 _IS_A: tuple[tuple[type, str], ...] = (
     (bool, "true or false"),
     (int, "a whole number"),
@@ -88,12 +95,10 @@ def _words(error: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
             f"{_shown(value)} is not one of them",
             f"use one of {_listed(allowed)}{did_you_mean(str(value), allowed)}",
         )
-    if kind == "finite_number":
-        return "is not a finite number", "use an ordinary number"
+    if kind in _PLAIN:
+        return _PLAIN[kind]
     if kind == "string_too_long":
         return "is too long", f"use at most {context['max_length']} characters"
-    if kind == "string_pattern_mismatch":
-        return "is not the SHA-256 of a token", "use 64 digits 0-9 and small letters a-f"
     return f"{error['msg'][:1].lower()}{error['msg'][1:]}", "see config.example.toml"
 
 
@@ -124,7 +129,7 @@ def keys_of(model: type[BaseModel], path: Path) -> list[str]:
         annotation = fields[part].annotation if part in fields else None
         is_entry = typing.get_origin(annotation) in (dict, list)
         here = _inside(annotation)
-    return list(getattr(here, "model_fields", {}))
+    return [field.alias or name for name, field in getattr(here, "model_fields", {}).items()]
 
 
 def _inside(annotation: object) -> object:

@@ -14,6 +14,7 @@ from telephony.screens.model import (
     NextPress,
     OnCallPicture,
     PagePicture,
+    ProofPicture,
     Protection,
     RungPicture,
     ToldPicture,
@@ -152,11 +153,21 @@ def _with_help() -> dict[str, AgentScreen]:
 
 def page(**changes: Any) -> PagePicture:
     """Return an acute page that two people were told of."""
+    began = ago(95)
+
+    def after(seconds: float) -> datetime:
+        return began + timedelta(seconds=seconds)
+
+    sent: dict[str, Any] = {"step": 0, "queued_at": began, "sent_at": after(1)}
+    next_: dict[str, Any] = {"step": 1, "queued_at": after(60), "at": after(60)}
     told = (
-        ToldPicture(person="Vagtdesk", channel="mqtt", delivery="sent", at=ago(95), step=0),
-        ToldPicture(person="Anna", channel="sms", delivery="delivered", at=ago(95), step=0),
-        ToldPicture(person="Bo", channel="sms", delivery="refused", at=ago(35), step=1),
-        ToldPicture(person="Bo", channel="mqtt", delivery="", at=ago(35), step=1),
+        ToldPicture(person="Vagtdesk", channel="mqtt", delivery="sent", at=after(1), **sent),
+        ToldPicture(person="Anna", channel="sms", delivery="delivered", at=after(5), delivered_at=after(5), **sent),
+        ToldPicture(
+            person="Bo", channel="sms", delivery="refused", detail="HTTP 400 no route", **(next_ | {"at": after(61)})
+        ),
+        ToldPicture(person="Bo", channel="mqtt", delivery="", **next_),
+        ToldPicture(person="Bo", channel="voice", delivery="waiting", attempts=0, **next_),
     )
     first: dict[str, Any] = {
         "id": "p-18f3a1-acute",
@@ -166,10 +177,22 @@ def page(**changes: Any) -> PagePicture:
         "severity": "acute",
         "state": "calling",
         "step": 1,
-        "opened_at": ago(95),
+        "opened_at": began,
         "told": told,
     }
     return PagePicture(**{**first, **changes})
+
+
+def proofs() -> tuple[ProofPicture, ...]:
+    """Return ways to people: never proved, proved too long ago, being tried, proved."""
+    return (
+        ProofPicture(person="Bo", channel="voice", state="unproved", asked_at=ago(200_000), lapses=2, overdue=True),
+        ProofPicture(person="Anna", channel="sms", state="proved", proved_at=ago(40 * 86_400), days=40, overdue=True),
+        ProofPicture(
+            person="Anna", channel="mqtt", state="asked", proved_at=ago(30 * 86_400), days=30, asked_at=ago(600)
+        ),
+        ProofPicture(person="Vagtdesk", channel="email", state="proved", proved_at=ago(60), days=0),
+    )
 
 
 def duty(**changes: Any) -> DutyScreen:
@@ -201,10 +224,11 @@ def duty_states() -> dict[str, DutyScreen]:
         BreakPicture(id="b1", agent="Per", state="on", until=ago(-431), may_end=True),
         BreakPicture(id="b2", agent="Ulla", state="refused", until=ago(-900), may_end=True),
     )
-    taken = page(id="p-2", severity="normal", plan="aftercare", answered_by="Anna", answered_at=ago(20))
+    answer: dict[str, Any] = {"answered_by": "Anna", "answered_at": ago(20), "means": "sms", "answer_s": 75.0}
+    taken = page(id="p-2", severity="normal", plan="aftercare", state="answered", **answer)
     return {
         "quiet": duty(),
-        "busy": duty(pages=(page(), taken), calls=calls, breaks=breaks),
-        "taken": duty(pages=(page(answered_by="Anna", answered_at=ago(20)),), calls=calls[1:]),
+        "busy": duty(pages=(page(passed=("Carl",)), taken), calls=calls, breaks=breaks, proofs=proofs()),
+        "taken": duty(pages=(page(state="answered", **answer),), proofs=proofs()[3:], calls=calls[1:]),
         "off": duty(protection=OFF),
     }

@@ -19,6 +19,7 @@ from adapters.accounts.records import Account
 from adapters.clock import SystemClock
 from adapters.from_settings import prompt_library, prompts_missing, store_url
 from adapters.metrics import Metrics
+from adapters.paging.from_settings import Channels
 from adapters.panel.from_settings import Running, Web
 from adapters.panel.identity import may_still
 from adapters.panel.streams import Hub
@@ -68,6 +69,7 @@ class Shift:
             listeners=(metrics, hub),
             glimpsed=hub.glimpsed,
         )
+        prompts, site_key = prompt_library(settings), b"of the test, and of nobody else."
         on = Running(
             engine=self.engine,
             pbx=pbx,
@@ -76,8 +78,9 @@ class Shift:
             hub=hub,
             health=self._health,
             metrics=metrics,
-            prompts=prompt_library(settings),
-            site_key=b"of the test, and of nobody else.",
+            prompts=prompts,
+            site_key=site_key,
+            channels=Channels(settings, self._clock, pbx.page_calls, prompts, site_key),
             check_pbx=None,
             say=lambda _: None,
         )

@@ -44,7 +44,7 @@ async def opened(look: Look, shown: Gallery, screen: str, **context: Any) -> Pag
 
 
 async def show(shown: Gallery, page: Page, screen: str, state: str) -> None:
-    """Let a state be seen."""
+    """Let a state be seen, with all that can be unfolded."""
     picture: Any = STATES[screen]()[state]
     if screen == "agent":
         await shown.show(agent=picture)
@@ -54,6 +54,7 @@ async def show(shown: Gallery, page: Page, screen: str, state: str) -> None:
         await expect(page.locator("article.page, section.mood-acute")).to_have_count(_alarms(screen, picture))
     live = "on" if picture.protection.on else "off"
     await expect(page.locator("body")).to_have_attribute("data-live", live)
+    await page.evaluate("document.querySelectorAll('details').forEach(part => (part.open = true))")
 
 
 def _alarms(screen: str, picture: Any) -> int:

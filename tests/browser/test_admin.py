@@ -17,12 +17,26 @@ from policies import events as ev
 from tests.adapters.accounts.house import PASSWORD
 from tests.adapters.panel.admin.desk import POLICY, Desk, desk
 from tests.adapters.panel.admin.test_audit import fill
+from tests.adapters.panel.admin.test_past_pages import answered
 from tests.browser.conftest import Look
 from tests.browser.test_accessible import violations
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-TABS = ("", "policy", "dry-run", "prompts", "test-page", "pbx-check", "audit", "accounts", "tokens", "sessions")
+TABS = (
+    "",
+    "policy",
+    "dry-run",
+    "prompts",
+    "test-page",
+    "proofs",
+    "report",
+    "pbx-check",
+    "audit",
+    "accounts",
+    "tokens",
+    "sessions",
+)
 
 
 async def log_in(look: Look, d: Desk, tab: str = "", name: str = "olga", **context: Any) -> Page:
@@ -110,6 +124,42 @@ async def test_whoever_says_no_pages_nobody(look: Look, tmp_path: Path) -> None:
         await page.reload()
         assert not d.engine.state.pages
         assert d.pager.sent == []
+
+
+async def test_one_way_is_tested_now_and_an_answer_proves_it(look: Look, tmp_path: Path) -> None:
+    """It asks first; the table shows by itself that the test is out, and that the person has answered."""
+    async with full(tmp_path) as d:
+        page = await log_in(look, d, "proofs")
+        page.on("dialog", lambda dialog: dialog.accept())
+        row = page.locator("#proof-anna-mqtt")
+        await expect(row).to_contain_text("never proved")
+        await page.get_by_role("button", name="Test now anna, the on-call phone").click()
+        await expect(page.locator("#said")).to_have_text("The test is under way.")
+        await expect(row).to_contain_text("test under way")
+        (sent,) = d.pager.sent
+        assert (sent.person, sent.channel, sent.reason) == ("anna", "mqtt", "test")
+        assert await violations(page) == []
+        d.engine.take(ev.PageAnswered(**d.engine.stamp(), page=sent.page, by="anna", means="mqtt"))
+        await expect(row).to_contain_text("today")
+        await expect(row).to_contain_text("works")
+        await expect(page.locator("#proof-bo-mqtt")).to_contain_text("never proved")
+
+
+async def test_the_report_leads_to_each_pages_time_line(look: Look, tmp_path: Path) -> None:
+    """Figures without names; the list of pages; one of them in full, with who took it, by what, and after how long."""
+    async with full(tmp_path) as d:
+        page_id = await answered(d, took_s=75)
+        page = await log_in(look, d, "report")
+        await expect(page.locator("#figures-alarm")).to_contain_text("Alarms: 1")
+        await expect(page.locator("#figures-alarm")).to_contain_text("1:15")
+        assert "anna" not in await page.locator("#figures-alarm").inner_text()
+        assert await violations(page) == []
+        await page.locator("#pages a").click()
+        await page.wait_for_url(re.compile(f"/report/{page_id}"))
+        line = page.locator("ol.line li")
+        await expect(line).to_have_count(5)
+        await expect(line.last).to_contain_text("+1:15 anna has taken it: the on-call phone")
+        assert await violations(page) == []
 
 
 async def test_the_pbx_check_shows_what_it_found_by_itself(look: Look, tmp_path: Path) -> None:
@@ -221,12 +271,14 @@ async def test_axe_finds_nothing_and_nothing_sticks_out(look: Look, tmp_path: Pa
             assert (tab, await page.evaluate("document.documentElement.scrollWidth")) == (tab, 320)
 
 
-async def test_an_auditor_has_two_screens_and_no_names(look: Look, tmp_path: Path) -> None:
+async def test_an_auditor_has_four_screens_and_no_names(look: Look, tmp_path: Path) -> None:
     """What is not theirs is not offered, and not opened."""
     async with full(tmp_path) as d:
         await d.house.account("per", Role.AUDITOR)
         page = await log_in(look, d, "audit", name="per")
-        await expect(page.locator(".tabs a")).to_have_text(["Overview", "Policy", "Audit trail"])
+        await expect(page.locator(".tabs a")).to_have_text(
+            ["Overview", "Policy", "Who can be reached", "Report", "Audit trail"]
+        )
         await expect(page.locator(".lines")).to_contain_text("person-")
         assert not re.search(r"\b(anna|bo)\b", await page.locator("main").inner_text())
         assert (await page.request.get(f"{d.base}/panel/admin/accounts")).status == 403

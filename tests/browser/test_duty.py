@@ -86,11 +86,55 @@ async def test_who_was_told_and_how_it_went(look: Look, shown: Gallery) -> None:
     """Every message of a page, with the time, the way, and what the carrier said: that is no answer."""
     page = await opened(look, shown, "busy")
     told = page.locator("#page-p-18f3a1-acute .told li")
-    await expect(told).to_have_count(4)
+    await expect(told).to_have_count(5)
     await expect(told.nth(1)).to_contain_text("Anna SMS arrived")
     await expect(told.nth(2)).to_contain_text("Bo SMS refused")
     await expect(page.locator("#page-p-18f3a1-acute")).to_contain_text("Nobody has answered yet.")
     await expect(page.locator("#page-p-2")).to_contain_text("Anna has it, since")
+
+
+async def test_the_time_line_tells_what_happened_and_when(look: Look, shown: Gallery) -> None:
+    """In order, with the time that has passed; who took it, by what, after how long; in the reader's language."""
+    page = await opened(look, shown, "busy")
+    line = page.locator("#line-p-18f3a1-acute")
+    await line.get_by_text("Time line").click()
+    said = [" ".join(text.split()) for text in await line.locator("li").all_inner_texts()]
+    assert [text.partition(" ")[2] for text in said] == [
+        "+0:00 begun",
+        "+0:00 Vagtdesk the on-call phone: queued Step 1",
+        "+0:00 Anna SMS: queued Step 1",
+        "+0:01 Vagtdesk the on-call phone: sent",
+        "+0:01 Anna SMS: sent",
+        "+0:05 Anna SMS: arrived",
+        "+1:00 Bo SMS: queued Step 2",
+        "+1:00 Bo the on-call phone: queued Step 2",
+        "+1:01 Bo SMS: refused HTTP 400 no route",
+    ]
+    await expect(page.locator("#page-p-18f3a1-acute .told li").nth(4)).to_contain_text("waiting for its turn")
+    await expect(page.locator("#page-p-18f3a1-acute")).to_contain_text("Cannot take it: Carl.")
+    await expect(page.locator("#page-p-2 .has")).to_contain_text("(SMS, after 1:15)")
+    await expect(page.locator("#line-p-2 li").last).to_contain_text("Anna has taken it: SMS")
+    shown.language = "da"
+    await shown.show(duty=pictures.duty_states()["busy"])
+    await expect(line).to_contain_text("Anna sms: modtaget")
+
+
+async def test_who_can_be_reached_and_who_not(look: Look, shown: Gallery) -> None:
+    """A word, and not a colour alone, for what is not proved; each way with its age; unfolded it stays so."""
+    page = await opened(look, shown, "busy")
+    proofs = page.locator("#proofs")
+    await expect(proofs.locator("summary")).to_have_text("2 ways to people are not proved")
+    await proofs.locator("summary").click()
+    ways = proofs.locator("li")
+    await expect(ways).to_have_count(4)
+    await expect(ways.nth(0)).to_contain_text("Bo a phone call: never proved not proved 2 tests not answered in a row")
+    await expect(ways.nth(1)).to_contain_text("40 days ago")
+    await expect(ways.nth(2)).to_contain_text("test sent")
+    await expect(ways.nth(2)).not_to_contain_text("not proved")
+    await shown.show(duty=pictures.duty_states()["taken"])
+    await expect(ways).to_have_count(1)
+    await expect(ways).to_be_visible()
+    await expect(proofs.locator("summary")).to_have_text("Every way that was tried works.")
 
 
 async def test_what_somebody_has_unfolded_stays_so(look: Look, shown: Gallery) -> None:

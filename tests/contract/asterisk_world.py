@@ -11,7 +11,9 @@ from pathlib import Path
 
 from adapters.asterisk.ami import AmiTiming
 from adapters.asterisk.pbx import AsteriskAccess, AsteriskPbx
+from adapters.asterisk.procedures_page import PageCalls
 from adapters.asterisk.snippets import TONES, AsteriskSide, Media, asterisk_snippets
+from adapters.paging.voice_call import PAUSE
 from adapters.prompts.library import PromptLibrary
 from policies.model import AgentId, LiveCall
 from telephony.ports import Seen
@@ -27,7 +29,17 @@ from tests.lab.waiting import until
 
 VOICES_HZ = {"caller": 1000.0, "agent1": 600.0, "agent2": 800.0, "colleague": 1500.0, "chief": 1900.0}
 MUSIC_HZ = {"music": float(MOH_HZ)}
-PROMPTS_S = {"warning": 2.0, "closing": 3.0, "brief-takeover": 1.5, "brief-confirm": 1.0}
+PROMPTS_S = {
+    "warning": 2.0,
+    "closing": 3.0,
+    "brief-takeover": 1.5,
+    "brief-confirm": 1.0,
+    "page-acute": 1.5,
+    "page-keys": 1.25,
+    "page-taken": 1.0,
+    "page-passed": 1.0,
+    "page-has-somebody": 1.25,
+}
 KEYS = {"warn": "*91", "acute": "*92"}
 SPEED_DIALS = {"warn": "8591"}
 SIDE = AsteriskSide(
@@ -150,6 +162,14 @@ class AsteriskWorld:
             timing=FAST,
         )
 
+    @property
+    def page_calls(self) -> PageCalls:
+        return self.pbx.page_calls
+
+    @property
+    def prompts_folder(self) -> Path | None:
+        return self.library.own_folder
+
     async def live(self) -> None:
         """The adapter connects."""
         before = len(self.seen)
@@ -172,7 +192,7 @@ class AsteriskWorld:
         for name, audio in self.prompts.items():
             write_wav(self.folder / "prompts" / "da" / f"{name}.wav", audio)
             write_wav(at_pbx / "da" / f"{name}.wav", audio)
-        for name in TONES.values():
+        for name in (*TONES.values(), PAUSE):
             path = self.library.find_tone(name).path
             (at_pbx / "tones").mkdir(exist_ok=True)
             shutil.copy(path, at_pbx / "tones" / f"{name}.wav")

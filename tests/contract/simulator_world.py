@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from adapters.simulator.dialplan import Dialplan
-from adapters.simulator.parts import Leg, Phone, Place, Sound
+from adapters.simulator.page_calls import PagePhones, SimulatedCaller
+from adapters.simulator.parts import Leg, Phone, Place, Role, Sound
 from adapters.simulator.pbx import GONE, SimulatedPbx
 from adapters.simulator.people import People
 from adapters.simulator.timing import LoopTime
@@ -18,7 +19,17 @@ from telephony.ports import Seen
 from tests.contract.world import Answers
 
 SPEED = 10.0
-PROMPTS_S = {"warning": 2.0, "closing": 3.0, "brief-takeover": 1.5, "brief-confirm": 1.0}
+PROMPTS_S = {
+    "warning": 2.0,
+    "closing": 3.0,
+    "brief-takeover": 1.5,
+    "brief-confirm": 1.0,
+    "page-acute": 1.5,
+    "page-keys": 1.25,
+    "page-taken": 1.0,
+    "page-passed": 1.0,
+    "page-has-somebody": 1.25,
+}
 KEYS = {"*91": "warn", "*92": "acute"}
 _PART_S = 0.5
 _VOICE_S = 0.2
@@ -102,7 +113,11 @@ class SimPerson:
         assert self._people.transfers(self.phone.agent, self._callers()[0], AgentId(to))
 
     async def press(self, keys: str) -> None:
-        if keys in KEYS and self.phone.agent is not None:
+        paged = [leg for leg in self.legs if leg.role is Role.PAGED]
+        if paged:
+            for key in keys:
+                PagePhones(self._world).presses(paged[0], key)
+        elif keys in KEYS and self.phone.agent is not None:
             self._world.code(self.phone.agent, KEYS[keys], self.legs[0].id)
         elif keys == "1":
             Dialplan(self._world).confirms(self.phone)
@@ -121,6 +136,14 @@ class SimulatorWorld:
             self.people.phone(f"PJSIP/{name}", confirms_after_s=None)
         self.pbx = SimulatedPbx(self.sim, CountingClock())
         self.seen: list[Seen] = []
+
+    @property
+    def page_calls(self) -> SimulatedCaller:
+        return self.pbx.page_calls
+
+    @property
+    def prompts_folder(self) -> Path | None:
+        return None
 
     async def until(self, condition: Callable[[], object], within_s: float = 5.0, what: str = "") -> None:
         before = self.sim.time.now()

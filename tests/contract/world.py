@@ -9,12 +9,15 @@ voice of their own, unless muted.
 Each kind of world is a module with one function `open_world(folder: Path) -> AbstractAsyncContextManager[World]`:
 `tests/contract/asterisk_world.py` and `tests/contract/simulator_world.py`.
 
-Prompts `warning`, `closing`, `brief-takeover` and `brief-confirm` exist in `da` and last 1 to 3 s; `nowhere` does not.
+Prompts `warning`, `closing`, `brief-takeover`, `brief-confirm` and those of a call about an acute page exist in `da`
+and last 1 to 3 s; `nowhere` does not.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Literal, Protocol
 
+from adapters.paging.voice_call import Caller
 from policies.model import LiveCall
 from telephony.ports import Pbx, Seen
 
@@ -86,6 +89,16 @@ class World(Protocol):
     @property
     def pbx(self) -> Pbx:
         """The adapter under test."""
+        ...
+
+    @property
+    def page_calls(self) -> Caller:
+        """What rings people for pages, of the same adapter."""
+        ...
+
+    @property
+    def prompts_folder(self) -> Path | None:
+        """The prompts of this world; None where the placeholders stand for them."""
         ...
 
     @property

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from policies import actions as act
 from policies import events as ev
-from policies.events import Delivery
+from policies.events import Delivery, Report
 from policies.model import Timer
-from policies.pages import LAST_RESORT, Page, PageState, next_rung
+from policies.pages import KEEP_ANSWERED, LAST_RESORT, Page, PageState, next_rung
 from policies.rules import OfficeHours, Step, When
 from tests.policies.story import BACKUP_PLAN, NOON, RULES, SUICIDE, Story, call, contact
 
@@ -80,8 +80,35 @@ def test_a_person_ends_it_and_the_others_are_told() -> None:
     story.feed(ev.PageAnswered(**story.stamp(), by="Deputy", **answered))
     down = story.one(act.StandDown)
     assert (down.by, len(down.told)) == ("Deputy", 2)
-    assert not story.state.pages
     assert story.feed(ev.PageAnswered(**story.stamp(), by="Chief", **answered)) == ()
+    assert (page(story).state, page(story).answered_by) == (PageState.ANSWERED, "Deputy")
+
+
+def test_an_answered_page_is_kept_for_an_hour_and_then_forgotten() -> None:
+    """Late reports go into its time line meanwhile; it is not told any more."""
+    story = paged(SUNDAY_NIGHT)
+    first = story.all(act.Notify)[0]
+    story.feed(ev.PageAnswered(**story.stamp(), page=page(story).id, by="Deputy", means="sms"))
+    (forget,) = story.all(act.StartTimer)
+    assert (forget.timer.what, forget.due_at - story.now) == ("forget", timedelta(hours=1))
+    story.feed(ev.MessageReported(**story.stamp(), message=first.message, report=Report.DELIVERED))
+    assert page(story).told[0].delivered_at == story.now
+    fire(story, "next")
+    assert (story.last, len(story.state.pages)) == ((), 1)
+    fire(story, "forget")
+    assert not story.state.pages
+
+
+def test_of_answered_pages_only_the_latest_are_kept() -> None:
+    """However many alarms a night brings, what is kept of those that are over is bounded; open ones all stay."""
+    story = Story(at=SUNDAY_NIGHT)
+    ids = []
+    for number in range(KEEP_ANSWERED + 3):
+        story.feed(ev.PageOpened(**story.stamp(), plan="backup", incident=f"i{number}", reason="drill"))
+        ids.append(story.all(act.Notify)[0].page)
+    for id_ in ids[1:]:
+        story.feed(ev.PageAnswered(**story.stamp(), page=id_, by="Deputy", means="sms"))
+    assert list(story.state.pages) == [ids[0], *ids[3:]]
 
 
 def test_a_name_that_nobody_knows_does_not_end_a_page() -> None:
@@ -117,15 +144,45 @@ def test_what_was_deferred_is_sent_when_its_channel_is_back() -> None:
 
 
 def test_an_alarm_whose_fate_is_unknown_is_sent_again() -> None:
-    """At once, under the same id; then with a growing pause."""
+    """At once, under the same id: at most one duplicate comes of it; after that the time of the rung decides."""
     story = paged()
     first = story.one(act.Notify)
     delivered(story, first, Delivery.UNKNOWN)
     again = story.one(act.Notify)
     assert again.message == first.message
     delivered(story, again, Delivery.UNKNOWN)
+    assert story.last == ()
+    fire(story, f"retry {first.message}")
+    fire(story)
+    assert told(story) == [("Deputy", "sms")]
+
+
+def test_a_message_that_was_put_off_may_still_be_doubted_once() -> None:
+    """What was not taken went nowhere: it does not count as one of the two attempts that may have arrived."""
+    story = paged()
+    first = story.one(act.Notify)
+    delivered(story, first, Delivery.DEFERRED)
+    fire(story, f"retry {first.message}")
+    delivered(story, story.one(act.Notify), Delivery.UNKNOWN)
+    third = story.one(act.Notify)
+    assert (third.message, third.attempt) == (first.message, 3)
+    delivered(story, third, Delivery.UNKNOWN)
     assert not story.all(act.Notify)
-    assert story.one(act.StartTimer).timer.what == f"retry {first.message}"
+
+
+def test_what_an_hour_of_silence_put_off_gives_way_to_the_next_telling_of_the_same_address() -> None:
+    """The gateway returns: one SMS for each address and not one for each round."""
+    story = paged(SUNDAY_NIGHT)
+    mqtt, sms = story.all(act.Notify)
+    delivered(story, mqtt, Delivery.SENT)
+    delivered(story, sms, Delivery.DEFERRED)
+    for _ in range(2):  # the deputy, then the bagvagt again
+        fire(story)
+    assert Timer("page", mqtt.page, f"retry {sms.message}") in [t.timer for t in story.all(act.CancelTimer)]
+    second = next(n for n in story.all(act.Notify) if n.channel == "sms")
+    delivered(story, second, Delivery.DEFERRED)
+    story.feed(ev.ChannelConnected(**story.stamp(), channel="sms"))
+    assert [n.message for n in story.all(act.Notify)] == [second.message]
 
 
 def test_a_rung_that_nobody_can_reach_is_left_at_once() -> None:
@@ -185,3 +242,11 @@ def test_office_hours_follow_the_local_clock(at: str, is_open: bool) -> None:  #
     """Opening time is a wall-clock time: it moves in UTC when the clocks change; holidays are closed."""
     office = OfficeHours(hours=dict.fromkeys(range(5), ((time(8), time(16)),)), holidays=frozenset({date(2026, 4, 2)}))
     assert office.is_open(datetime.fromisoformat(at)) is is_open
+
+
+@pytest.mark.parametrize(("reason", "plan"), [("watch", "backup"), ("call", "backup"), ("drill", ""), ("test", "")])
+def test_an_alarm_whose_plan_is_gone_goes_by_another(reason: str, plan: str) -> None:
+    """A reload renamed it: an alarm follows the plan of an acute kind; a drill or a test of it is none."""
+    story = Story(at=SUNDAY_NIGHT)
+    story.feed(ev.PageOpened(**story.stamp(), plan="gone", incident="i", reason=reason))
+    assert [p.plan.name for p in story.state.pages.values()] == ([plan] if plan else [])

@@ -7,6 +7,7 @@ from policies.breaks import BREAKS, BreakCause, BreakState
 from policies.guards import CALLS, CallCause, CallState
 from policies.handoffs import HANDOFFS, HandoffCause, HandoffState
 from policies.pages import PAGES, PageCause, PageState
+from policies.proofs import PROOFS, ProofCause, ProofState
 from policies.tables import IllegalTransitionError, Table
 
 ALL = [
@@ -14,6 +15,7 @@ ALL = [
     (HANDOFFS, HandoffState, HandoffCause),
     (BREAKS, BreakState, BreakCause),
     (PAGES, PageState, PageCause),
+    (PROOFS, ProofState, ProofCause),
 ]
 
 
@@ -48,6 +50,12 @@ def test_no_row_ends_a_page_without_a_person() -> None:
     """Only ANSWERED leads to ANSWERED, from every state."""
     for row in PAGES.rows.values():
         assert {c for c, s in row.items() if s is PageState.ANSWERED} == {PageCause.ANSWERED}
+
+
+def test_only_an_answer_proves_a_channel() -> None:
+    """No row leads to PROVED but an answer; what a carrier says is not among the causes at all."""
+    for row in PROOFS.rows.values():
+        assert {c for c, s in row.items() if s is ProofState.PROVED} == {ProofCause.ANSWERED}
 
 
 def test_the_diagram_has_every_row() -> None:

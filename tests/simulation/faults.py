@@ -5,14 +5,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from random import Random
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from adapters.simulator.link import Link
 from adapters.simulator.parts import Notice
 from adapters.simulator.world import SimWorld
 from policies import actions as act
 from policies import events as ev
-from policies.events import Delivery
+from policies.events import Delivery, Report, Says
 from policies.model import Outcome
 from telephony.errors import PbxTimeoutError, PbxUnreachableError
 from telephony.ports import Clock
@@ -150,6 +150,35 @@ class Attempt:
     delivery: Delivery
 
 
+@dataclass(frozen=True)
+class Word:
+    """What a person, or a carrier, says of a message later.
+
+    Attributes:
+        notify: the message.
+        does: "take", "reply", "pass", "mumble"; "delivered" or "failed" is the carrier's.
+    """
+
+    notify: act.Notify
+    does: str
+
+    def event(self, clock: Clock) -> ev.Event:
+        """Return it as the service takes it in."""
+        stamp: dict[str, Any] = {"id": clock.new_id(), "at": clock.now()}
+        sent = self.notify
+        by: dict[str, Any] = {"page": self.notify.page, "by": self.notify.person, "means": self.notify.channel}
+        match self.does:
+            case "take":
+                return ev.PageAnswered(**stamp, **by)
+            case "pass":
+                return ev.PagePassed(**stamp, **by)
+            case "reply" | "mumble":
+                says = Says.TAKE if self.does == "reply" else Says.UNCLEAR
+                return ev.PageReplied(**stamp, channel=sent.channel, address=sent.address, says=says, code=sent.code)
+            case _:
+                return ev.MessageReported(**stamp, message=sent.message, report=Report(self.does))
+
+
 class Carriers:
     """Everything that reaches people, and the people: they answer pages, or do not. Survives the service's kills.
 
@@ -163,10 +192,11 @@ class Carriers:
         self.attempts: list[Attempt] = []
         self.answered: dict[str, float] = {}
         self.stood_down: list[act.StandDown] = []
+        self.replied: list[act.ReplyTo] = []
         self.patience = 0.3
         self.rng = rng
         self.faults = faults
-        self.answers: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
+        self.words: asyncio.Queue[Word] = asyncio.Queue()
 
     def take(self, notify: act.Notify) -> tuple[float, Delivery]:
         """Take a message; returns how long the carrier needs, and what it says."""
@@ -183,11 +213,16 @@ class Carriers:
         reached = reached or (delivery is Delivery.UNKNOWN and self.rng.random() < 0.5)
         now = asyncio.get_running_loop().time()
         self.attempts.append(Attempt(now, notify, reached, delivery))
+        if self.faults.carriers and self.rng.random() < 0.3:
+            self._later(Word(notify, "delivered" if reached else "failed"))
         if reached and self.rng.random() < self.patience:
-            asyncio.get_running_loop().call_later(
-                self.rng.uniform(1.0, 90.0), self.answers.put_nowait, (notify.page, notify.person)
-            )
+            self._later(Word(notify, self.rng.choice(("take", "reply"))))
+        elif reached and self.faults.carriers and self.rng.random() < 0.2:
+            self._later(Word(notify, self.rng.choice(("pass", "mumble"))))
         return slow_s, delivery
+
+    def _later(self, word: Word) -> None:
+        asyncio.get_running_loop().call_later(self.rng.uniform(1.0, 90.0), self.words.put_nowait, word)
 
 
 class FakePager:
@@ -201,13 +236,13 @@ class FakePager:
     async def run(self, emit: Callable[[ev.Event], None]) -> None:
         """Take in answers; one that the service was not there for is kept for it."""
         while True:
-            page, by = await self._carriers.answers.get()
+            word = await self._carriers.words.get()
             if not self._process.is_alive:
-                self._carriers.answers.put_nowait((page, by))
+                self._carriers.words.put_nowait(word)
                 return
-            now = asyncio.get_running_loop().time()
-            self._carriers.answered.setdefault(page, now)
-            emit(ev.PageAnswered(id=self._clock.new_id(), at=self._clock.now(), page=page, by=by, means="sms"))
+            if word.does in ("take", "reply"):
+                self._carriers.answered.setdefault(word.notify.page, asyncio.get_running_loop().time())
+            emit(word.event(self._clock))
 
     async def notify(self, action: act.Notify) -> ev.Notified:
         """Send one message."""
@@ -223,4 +258,13 @@ class FakePager:
         """Tell those who were paged who has it."""
         await self._process.step()
         self._carriers.stood_down.append(action)
+        return self._done(action)
+
+    async def reply(self, action: act.ReplyTo) -> ev.ActionFinished:
+        """Answer a reply."""
+        await self._process.step()
+        self._carriers.replied.append(action)
+        return self._done(action)
+
+    def _done(self, action: act.Action) -> ev.ActionFinished:
         return ev.ActionFinished(id=self._clock.new_id(), at=self._clock.now(), action=action.id, outcome=Outcome.DONE)

@@ -3,7 +3,7 @@
 One check for each rule of what must never happen. Each returns its findings, in words.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
@@ -11,7 +11,10 @@ from adapters.simulator.parts import SERVICE, Record, Sound
 from policies import actions as act
 from policies import events as ev
 from policies.breaks import Break, BreakState
+from policies.events import Delivery
 from policies.model import Does
+from policies.pages import Page
+from policies.proofs import Proof, ProofState
 from policies.reasons import Reason
 from tests.simulation import site
 from tests.simulation.faults import Faults
@@ -98,8 +101,12 @@ class Oracle:
         return any(c == caller and t <= since <= t + for_s for c, since, _until in _latches(self))
 
     def together(self, caller: str, t: float) -> set[str]:
-        """Return the agents who were in the caller's bridge shortly before `t`."""
-        return {a for a, c, since, until in self.sim.company if c == caller and since <= t and until >= t - RACE_S}
+        """Return the agents who were in the caller's bridge shortly before `t`.
+
+        A command that the wire held back cannot be called back: it is judged by those who were there when it was sent.
+        """
+        before = t - (LATE_S if self.was_late(t) else RACE_S)
+        return {a for a, c, since, until in self.sim.company if c == caller and since <= t and until >= before}
 
 
 def heard_before_ending(o: Oracle) -> Iterator[str]:
@@ -239,6 +246,8 @@ def pages_go_on(o: Oracle) -> Iterator[str]:
         attempts[a.notify.page].append(a)
     opened = {a.page: t for t, entry in reversed(o.log) for a in entry.actions if isinstance(a, act.Notify)}
     for page, since in opened.items():
+        if page.startswith("t-"):
+            continue  # a test of a path: it escalates to nobody
         answered = o.sim.carriers.answered.get(page)
         told = attempts[page]
         if not told and answered is None:
@@ -252,6 +261,22 @@ def pages_go_on(o: Oracle) -> Iterator[str]:
     for t, event, told_ in o.pressed():
         if any(tell.reason is Reason.ACUTE for tell in told_) and not _has_acute_page(o, t, event):
             yield f"{t:.3f} acute key {event.id} of {event.agent} opened no page"
+
+
+def only_people_count(o: Oracle) -> Iterator[str]:
+    """Rule 4: what ends a page, or proves a channel, is a person's word; a message is sent in vain once at most."""
+    persons = (ev.PageAnswered, ev.PageReplied, ev.PagePassed)
+    for t, entry in o.log:
+        for entity in entry.changed:
+            over = isinstance(entity, Page) and not entity.is_open
+            proved = isinstance(entity, Proof) and entity.state is ProofState.PROVED
+            was_over = isinstance(entry.event, (ev.Notified, ev.MessageReported))  # noted of what is over already
+            if (over or proved) and not was_over and not isinstance(entry.event, persons):
+                yield f"{t:.3f} a {type(entity).__name__} was ended by a {type(entry.event).__name__}"
+    taken = Counter(a.notify.message for a in o.sim.carriers.attempts if a.delivery is not Delivery.DEFERRED)
+    for message, times in taken.items():
+        if times > 2 + len(o.run.life):
+            yield f"message {message} was handed over {times} times"
 
 
 def _has_acute_page(o: Oracle, t: float, event: ev.KeyPressed) -> bool:
@@ -327,7 +352,13 @@ def calls_go_on(o: Oracle) -> Iterator[str]:
     deaths = [(end, nxt) for (_b, end), nxt in zip(o.run.life, [b for b, _e in o.run.life[1:]], strict=False)]
     for killed, back in deaths:
         for t, r in o.history:
-            if killed <= t < back and r.what == "ended" and r.by == SERVICE and not o.was_late(t):
+            if not (killed <= t < back and r.what == "ended" and r.by == SERVICE) or o.was_late(t):
+                continue
+            # The last of a release's commands may have been on its way when the service died.
+            if not any(
+                x.what == "redirected" and x.by == SERVICE and r.leg in x.legs and killed - RACE_S < at <= killed
+                for at, x in o.history
+            ):
                 yield f"{t:.3f} {r.leg} was ended by a service that was dead since {killed:.3f}"
     ended = {r.leg: (t, r) for t, r in o.history if r.what == "ended"}
     for killed, up in o.run.left_up:
@@ -369,6 +400,7 @@ RULES: dict[str, Callable[[Oracle], Iterator[str]]] = {
     "rule 2 latched never ended": latched_never_ended,
     "rule 3 no command elsewhere": no_command_elsewhere,
     "rule 4 pages go on": pages_go_on,
+    "rule 4 only people count": only_people_count,
     "rule 5 breaks are true": breaks_are_true,
     "rule 6 calls go on": calls_go_on,
     "liveness": it_lives,

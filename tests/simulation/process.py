@@ -12,6 +12,7 @@ from policies.guards import Guard
 from policies.handoffs import Handoff
 from policies.model import Timer
 from policies.pages import Page
+from policies.proofs import Proof
 from policies.rules import Rules
 from policies.state import Entity, State
 from telephony.errors import BagvagtError
@@ -113,6 +114,7 @@ class FakeJournal:
             handoffs={e.id: e for e in stored if isinstance(e, Handoff)},
             breaks={e.id: e for e in stored if isinstance(e, Break)},
             pages={e.id: e for e in stored if isinstance(e, Page)},
+            proofs={e.id: e for e in stored if isinstance(e, Proof)},
         )
         left = tuple(
             LostRelease(a.id, a.permit.call, a.permit.id) if isinstance(a, Release) else a

@@ -1,9 +1,21 @@
 """The workplace of the simulation: its policy, in two versions, and its people."""
 
 from dataclasses import replace
+from datetime import time
 
 from policies.model import Does, KeyUse, Target
-from policies.rules import Contact, HandoffRules, KindRules, LeaveWhen, PagePlan, Rules, Severity, Step, When
+from policies.rules import (
+    Contact,
+    HandoffRules,
+    KindRules,
+    LeaveWhen,
+    PagePlan,
+    ProofRules,
+    Rules,
+    Severity,
+    Step,
+    When,
+)
 
 WARNINGS = ("warning", "warning-hard")
 PROMPTS = {
@@ -62,7 +74,7 @@ def rules(version: str = "1") -> Rules:
             "acute",
             (
                 Step((_person("inge"),), 60.0, When.OFFICE),
-                Step((_person("jens"), _person("kim")), 90.0),
+                Step((_person("jens"), _person("kim")), 90.0, in_turn_s=20.0),
                 Step((Contact("nobody", ()),), 60.0),
                 Step((_person("lis"),), 120.0),
             ),
@@ -93,4 +105,6 @@ def rules(version: str = "1") -> Rules:
         chiefs=(Target("chief", CHIEF, None, confirm=True), Target("nobody", "PJSIP/none")),
         pages={p.name: p for p in plans},
         teams={"anna": "a", "bo": "a", "carl": "b"},
+        people={name: _person(name) for name in ("inge", "jens", "mona")},
+        proofs=ProofRules(opens=time(0), closes=time(23), days=frozenset(range(7)), lapse_s=300.0),
     )

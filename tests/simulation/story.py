@@ -271,7 +271,8 @@ class Story:
         sim = self.sim
         for leg in sim.world.callers():
             sim.people.hangs_up(leg)
-        await asyncio.sleep(LONGEST_S)
+        # A break that was taken while the service's clock was ahead lasts so much longer once the clock is right.
+        await asyncio.sleep(LONGEST_S + sim.run.clock_spread_s)
         sim.run.over_at = sim.now
         if sim.process is not None:
             sim.process.kill()

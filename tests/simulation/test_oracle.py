@@ -15,16 +15,17 @@ from policies import actions as act
 from policies import decide as decide_package
 from policies import events as ev
 from policies import gate
-from policies.decide import breaks, calls, keys, pages
-from policies.events import Delivery
+from policies.decide import breaks, calls, keys, pages, telling
+from policies.events import Delivery, Report
 from policies.model import LiveCall, Outcome
+from policies.pages import PageCause
 from policies.state import Draft
 from telephony.engine import Engine
 from telephony.ports import Seen
 from tests.simulation.faults import Faults
 from tests.simulation.simulate import simulate
 
-MOST = 12
+MOST = 60
 
 
 def _is_found(rule: str, faults: Callable[[], Faults] = Faults) -> bool:
@@ -93,6 +94,24 @@ def test_finds_a_page_without_a_last_resort(monkeypatch: pytest.MonkeyPatch) -> 
     """Rule 4: a page that is told once and then no more is found."""
     monkeypatch.setattr(pages, "_escalate", lambda _d, _page: None)
     assert _is_found("rule 4")
+
+
+def test_finds_a_page_that_a_receipt_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rule 4: "delivered", taken for an answer, is found."""
+
+    def on_reported(d: Draft, e: ev.MessageReported) -> None:
+        page = d.pages.get(e.message.rpartition(".")[0])
+        if page is not None and page.is_open and e.report is Report.DELIVERED:
+            d.page(page, PageCause.ANSWERED, answered_by="voicemail")
+
+    monkeypatch.setitem(decide_package._DECIDE, ev.MessageReported, on_reported)
+    assert _is_found("rule 4", lambda: Faults(carriers=True))
+
+
+def test_finds_a_message_that_is_repeated_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rule 4: more than one duplicate of a message that may have arrived is found."""
+    monkeypatch.setattr(telling, "must_repeat", lambda told: told.delivery is Delivery.SENT and told.attempt < 6)
+    assert _is_found("rule 4 only", lambda: Faults(carriers=True))
 
 
 def test_finds_alarms_that_a_crash_forgets(monkeypatch: pytest.MonkeyPatch) -> None:

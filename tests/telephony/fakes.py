@@ -220,6 +220,7 @@ class FakePager:
         self.clock = clock
         self.sent: list[act.Notify] = []
         self.stood_down: list[act.StandDown] = []
+        self.replied: list[act.ReplyTo] = []
         self.does: Way | None = None
 
     async def run(self, emit: Callable[[Event], None]) -> None:  # noqa: ARG002 -- nobody answers by itself
@@ -232,6 +233,10 @@ class FakePager:
         return ev.Notified(
             id=self.clock.new_id(), at=self.clock.now(), action=action.id, page=action.page, delivery=Delivery.SENT
         )
+
+    async def reply(self, action: act.ReplyTo) -> ev.ActionFinished:
+        self.replied.append(action)
+        return ev.ActionFinished(id=self.clock.new_id(), at=self.clock.now(), action=action.id, outcome=Outcome.DONE)
 
     async def stand_down(self, action: act.StandDown) -> ev.ActionFinished:
         self.stood_down.append(action)

@@ -1,8 +1,14 @@
-"""A folder such as a site has: a policy file, and the secret files that it names."""
+"""A folder such as a site has: a policy file, and the secret files that it names; and what is said of one in it."""
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
+
+from telephony.errors import ConfigError
+from telephony.settings import check, load
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
 SECRETS = {
@@ -10,7 +16,14 @@ SECRETS = {
     "ari": "s3cret",
     "mqtt": "s3cret",
     "apprise": "gsm://{to}",
-    "sms-headers": "Authorization: Bearer s3cret\n",
+    "apprise-odd": "gsm://{to}/{who}",
+    "sms-headers": "Authorization: Bearer s3cret\n\nX-Site: 1\n",
+    "sms-webhook": "s3cret" * 8,
+    "anna-apprise": "ntfys://ntfy.example/s3cret",
+    "heartbeat": "https://ping.example/s3cret\n",
+    "heartbeat-two": "# on, and off\nhttps://ping.example/s3cret\nnone\n",
+    "heartbeat-three": "https://ping.example/s3cret\n" * 3,
+    "heartbeat-http": "http://ping.example/s3cret\n",
     "tokens.toml": "",
 }
 
@@ -43,6 +56,10 @@ mon = ["08:00-16:00"]
 
 [mqtt]
 prefix = "bagvagt"
+
+[heartbeat]
+
+[proofs]
 
 [people.anna]
 mqtt = "anna"
@@ -84,3 +101,48 @@ def changed(text: str, section: str, lines: str) -> str:
     for key in keys:
         body = re.sub(rf"(?m)^{re.escape(key)} = .*\n", "", body)
     return f"{before}{head}{lines}\n{body}{''.join(rest)}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One mistake: in `section`, `lines` replace or join what stands there; the last of them is the wrong one.
+
+    `at` is what the expected line of the file holds, when it is another one; "nowhere" where no line is to blame.
+    """
+
+    section: str
+    lines: str
+    key: str
+    words: str
+    remedy: str = ""
+    at: str = ""
+    severity: str = "error"
+
+
+def expect(row: Row, folder: Path, base: str = SMALL) -> None:
+    """See that a fragment gives this mistake at this line, with a remedy; and blocks, or does not."""
+    text = changed(base, row.section, row.lines)
+    path = site(folder, text)
+    said = check(path, no_prompt_missing)
+    found = [m for m in said if m.key == row.key]
+    if row.severity == "none":
+        assert not found
+        assert all(m.key for m in said)  # a file that is no TOML has no mistake at any key
+        return
+    mistake = next((m for m in found if row.words in m.message), None)
+    assert mistake is not None, said
+    assert mistake.remedy
+    assert row.remedy in mistake.remedy
+    assert mistake.severity == row.severity
+    if row.at == "nowhere":
+        assert mistake.line is None
+    else:
+        assert mistake.line is not None
+        assert text.splitlines()[mistake.line - 1].strip() == (row.at or row.lines.strip().splitlines()[-1])
+    assert "hunter2" not in mistake.message + mistake.remedy
+    assert "s3cret" not in mistake.message + mistake.remedy
+    if row.severity == "error":
+        with pytest.raises(ConfigError, match=r"bagvagt\.toml:\d+: "):
+            load(path)
+    else:
+        assert mistake in load(path).origin.warnings

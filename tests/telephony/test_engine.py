@@ -164,14 +164,14 @@ async def test_a_hung_gateway_delays_no_warning() -> None:
 
 
 async def test_a_page_is_stood_down_when_a_person_answers() -> None:
-    """The answer ends it: those who were told are told who has it, and its timer is gone."""
+    """The answer ends it: those who were told are told who has it, and no rung will follow."""
     async with service().running() as s:
         await paged(s)
         page = next(iter(s.engine.state.pages))
         s.engine.take(ev.PageAnswered(**s.engine.stamp(), page=page, by="Bo", means="http"))
         await s.until(lambda: s.pager.stood_down)
         assert s.pager.stood_down[0].by == "Bo"
-        assert s.journal.timers == {}
+        assert [timer.what for timer in s.journal.timers] == ["forget"]
         assert PageState.ANSWERED in {c.state for e in s.journal.entries for c in e.changed}
 
 

@@ -155,3 +155,27 @@ async def test_a_break_that_was_lost_with_the_pbx_is_asked_for_again() -> None:
     async with second.running():
         await second.until(lambda: second.pbx.asked(act.Pause))
         assert second.pbx.asked(act.Pause)[0].agent == ANNA
+
+
+async def test_alarms_that_are_under_way_are_waited_for_and_nothing_else() -> None:
+    """Who must end lets them reach their carriers, for a while; a carrier that hangs is not waited for longer."""
+    go_on = asyncio.Event()
+
+    async def hangs(action: act.Notify) -> ev.Notified:
+        await go_on.wait()
+        return ev.Notified(id="n", at=action_at, action=action.id, page=action.page, delivery=ev.Delivery.SENT)
+
+    async with service().running() as s:
+        action_at = s.clock.now()
+        await s.engine.alarms_out(5.0)
+        s.pager.does = hangs
+        s.engine.take(ev.PageOpened(**s.engine.stamp(), plan="backup", incident="i", reason="drill"))
+        await s.until(lambda: s.pager.sent)
+        await s.engine.alarms_out(0.01)
+        assert not s.saw(ev.Notified)
+        out = asyncio.create_task(s.engine.alarms_out(5.0))
+        await s.settled()
+        assert not out.done()
+        go_on.set()
+        await out
+        await s.until(lambda: s.saw(ev.Notified))

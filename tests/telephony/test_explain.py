@@ -112,9 +112,27 @@ def test_who_is_paged_in_office_hours(example: Settings) -> None:
         ("10:05:00", 3, "bo chief"),
         ("10:08:00", 0, "chief"),
     ]
-    assert told.told[1].people[0] == ("bo", ("mqtt", "sms"))
+    assert told.told[1].people[0] == ("bo", ("mqtt", "sms", "voice"))
+    assert str(told.told[1]).startswith("Page acute 10:01:00: bo (mqtt, sms and voice), chief (mqtt, sms and voice) [")
     assert line(example, told.told[1].rule.line) == "[[pages.acute.steps]]"
     assert line(example, told.told[-1].rule.line) == 'last_resort = "chief"'
+
+
+def test_a_step_that_uses_channels_in_turn_says_so(tmp_path: Path) -> None:
+    """Their order, the time between them, and none whose turn would come when the step is over."""
+    policy = site(tmp_path)
+    told = asked(load(policy), "sexual", "warn", MONDAY.replace(hour=20))
+    assert told.told[0].in_turn_s == 240
+    assert str(told.told[0]).startswith(
+        "Page aftercare 20:00:00: anna (mqtt, then sms, then voice, then email; 240 s between them), "
+        "bo (mqtt, then sms, then voice; 240 s between them) [step 2, round 1; pages.aftercare.steps[1] (line "
+    )
+    assert str(told.told[-1]).startswith("Page aftercare 20:30:00: chief (mqtt, sms and voice) [last resort")
+    policy.write_text(
+        policy.read_text(encoding="utf-8").replace("in_turn_s = 240", "in_turn_s = 450"), encoding="utf-8"
+    )
+    told = asked(load(policy), "sexual", "warn", MONDAY.replace(hour=20))
+    assert [channels for _, channels in told.told[0].people] == [("mqtt", "sms"), ("mqtt", "sms")]
 
 
 @pytest.mark.parametrize(

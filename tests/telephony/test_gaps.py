@@ -84,7 +84,7 @@ def test_it_looks_as_far_ahead_as_it_is_told(days: int, found: int, tmp_path: Pa
 
 
 def test_a_plan_that_nothing_uses_is_not_looked_at(tmp_path: Path) -> None:
-    """A plan counts when a kind or a handoff names it."""
+    """A plan counts when a kind, a handoff or the watch over another Bagvagt names it."""
     unused = '[pages.other]\nlast_resort = "bo"\nsteps = [{rotas = ["gone"], wait_s = 60}]\n'
     empty = '[[rotas.gone.temporary]]\nsince = 2020-01-01\nuntil = 2020-01-02\nshifts = [{people = ["bo"]}]\n'
     _, policy = made(tmp_path, unused + empty)
@@ -92,6 +92,9 @@ def test_a_plan_that_nothing_uses_is_not_looked_at(tmp_path: Path) -> None:
     used = '[handoff.chief]\nthen = "page:other"\n'
     _, policy = made(tmp_path, unused + empty + used)
     assert {g.plan for g in gaps(policy, NOW)} == {"other"}
+    watch = '[[watch]]\nname = "south"\nurl = "https://south.example/healthz"\nplan = "other"\n'
+    settings, policy = made(tmp_path, unused + empty + watch)
+    assert [d.key.partition("[")[0] for d in doubts(settings, policy, NOW)] == ["pages.other", "pages.other.steps"]
 
 
 def test_a_calendar_s_shifts_fill_gaps(tmp_path: Path) -> None:

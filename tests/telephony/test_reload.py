@@ -184,13 +184,17 @@ async def test_what_needs_a_restart_is_kept_and_said(watched: Watched) -> None:
     text = changed(text, "store", 'path = "other.sqlite3"')
     text = changed(text, "http", "port = 9999\npresses_per_minute = 7")
     text = changed(text, "kinds.abuse", "break_s = 905")
+    text = changed(text, "voice", "ring_s = 41")
+    text = changed(text, "heartbeat", "every_s = 30")
     watched.write(text)
     settings, rules = await watched.loaded()
+    assert settings.heartbeat is not None
+    assert (settings.voice.ring_s, settings.heartbeat.every_s) == (30, 60)
     assert (settings.pbx.host, settings.store.path, settings.http.port) == ("127.0.0.1", "bagvagt.sqlite3", 8480)
     assert settings.http.presses_per_minute == 7
     assert rules.kinds["abuse"].break_s == 905
     said = {m.key: (m.severity, m.message, m.line) for m in settings.origin.warnings}
-    assert set(said) == {"pbx", "store", "http.port"}
+    assert set(said) == {"pbx", "store", "http.port", "voice", "heartbeat"}
     assert all(severity == "warning" and "needs a restart" in words for severity, words, _ in said.values())
     assert text.splitlines()[(said["http.port"][2] or 0) - 1] == "port = 9999"
 

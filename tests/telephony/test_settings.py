@@ -11,9 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from policies.model import AgentId, Does, KeyUse, Target
-from policies.rules import Contact, LeaveWhen, Severity, When
+from policies.rules import Contact, LeaveWhen, ProofRules, Severity, When
 from telephony.errors import ConfigError
 from telephony.settings import Settings, check, load, rules, token_hash
 from telephony.settings.numbers import is_emergency
@@ -52,9 +53,12 @@ def test_the_example_is_read_as_it_reads(tmp_path: Path) -> None:
     first, second, third = made.pages["acute"].steps
     assert (first.when, second.when, third.when) == (When.OFFICE, When.OUTSIDE, When.ALWAYS)
     assert (second.people, second.rotas) == ((), ("backup",))
-    assert third.people[0] == Contact("bo", (("mqtt", "bo"), ("sms", "+4520304052")), "da")
+    bo = (("mqtt", "bo"), ("sms", "+4520304052"), ("voice", "PJSIP/+4520304052@trunk"))
+    assert third.people[0] == Contact("bo", bo, "da")
     assert made.rotas["backup"].rotations[0].people == ("anna", "bo")
-    assert made.people["anna"] == Contact("anna", (("mqtt", "anna"), ("sms", "+4520304051")), "da")
+    assert [channel for channel, _ in made.people["anna"].channels] == ["mqtt", "sms", "voice", "email"]
+    assert [step.in_turn_s for plan in ("acute", "aftercare") for step in made.pages[plan].steps] == [0, 0, 0, 0, 240]
+    assert made.proofs == ProofRules()
     assert made.pages["acute"].last_resort.name == "chief"
     assert made.office.hours[3] == ((time(8), time(12)), (time(12, 30), time(18)))
     assert 5 not in made.office.hours
@@ -76,7 +80,7 @@ def _keys(value: Any, model: Any, at: tuple[str, ...] = ()) -> set[tuple[str, ..
     for name, below in value.items():
         is_field = isinstance(model, type) and issubclass(model, BaseModel)
         path = (*at, name if is_field else "*")
-        inner = _type(model.model_fields[name].annotation) if is_field else model[1]
+        inner = _type(_fields(model)[name].annotation) if is_field else model[1]
         found |= {path} if is_field else set()
         found |= _keys(below, inner, path)
     return found
@@ -95,8 +99,13 @@ def _all_keys(model: Any, at: tuple[str, ...] = ()) -> set[tuple[str, ...]]:
         return _all_keys(model[1], (*at, "*"))
     if not (isinstance(model, type) and issubclass(model, BaseModel)):
         return set()
-    found = {(*at, name) for name in model.model_fields}
-    return found.union(*(_all_keys(_type(f.annotation), (*at, n)) for n, f in model.model_fields.items()))
+    found = {(*at, name) for name in _fields(model)}
+    return found.union(*(_all_keys(_type(f.annotation), (*at, n)) for n, f in _fields(model).items()))
+
+
+def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """Return a model's fields by the names that the file has for them."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
 def test_the_example_shows_every_key_and_no_other() -> None:
@@ -125,17 +134,39 @@ def test_the_example_explains_each_key_where_it_first_stands() -> None:
 def test_the_values_that_the_example_shows_as_defaults_are_the_defaults(tmp_path: Path) -> None:
     """Its head says that what is left out has the value shown; so it must, unless the key's comment says otherwise."""
     made = load(site(tmp_path))
-    for section in ("pbx", "store", "presses", "breaks"):
+    for section in ("pbx", "store", "presses", "breaks", "voice", "proofs"):
         table = getattr(made, section)
         for name, field in type(table).model_fields.items():
             if not name.endswith("secret_file"):
-                assert getattr(table, name) == field.default, f"{section}.{name}"
+                assert getattr(table, name) == field.get_default(call_default_factory=True), f"{section}.{name}"
     for name, field in type(made.handoff.colleague).model_fields.items():
         if name != "then":
             assert getattr(made.handoff.colleague, name) == field.default, name
     explicit = {"may_end", "break_s"}  # their comments say what they are when left out
     abuse = made.kinds["abuse"]
     assert all(getattr(abuse, n) == f.default for n, f in type(abuse).model_fields.items() if n not in explicit)
+
+
+def test_so_are_those_of_what_is_switched_off() -> None:
+    """The ways that exclude each other, and what most do without, are shown with their defaults too."""
+    made = Settings.model_validate(tomllib.loads(_shown(EXAMPLE_TEXT)))
+    assert made.sms is not None
+    for table, names in (
+        (made.sms, "sender answer_at"),
+        (made.sms.elks, "url"),
+        (made.sms.gatewayapi, "url"),
+        (made.sms.gammu, "folder"),
+        (made.sms.webhook, "url"),
+        (made.email, "port security ca_file"),
+        (made.heartbeat, "every_s mqtt"),
+        (made.watch[0], "every_s silent_s ca_file"),
+        (made.people["duty-desk"], "order phone_confirm"),
+        (made.pages["acute"].steps[0], "in_turn_s"),
+    ):
+        assert table is not None
+        for name in names.split():
+            field = type(table).model_fields[name]
+            assert getattr(table, name) == field.get_default(call_default_factory=True), name
 
 
 # --- what becomes of it ---------------------------------------------------------------------------------------------

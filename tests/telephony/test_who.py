@@ -1,6 +1,7 @@
 """`bagvagt who`: who would be reached, on which rung and channel, and when each fires."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -8,8 +9,8 @@ import pytest
 
 from policies.rules import Rules
 from telephony.settings import load, rules
-from telephony.who import OnCall, UnknownPlanError, Who, who
-from tests.telephony.site_folder import site
+from telephony.who import OnCall, Person, UnknownPlanError, Who, who
+from tests.telephony.site_folder import EXAMPLE, site
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def test_each_rung_is_told_at_its_own_time(example: Rules) -> None:
         ("08:07", 540, 0, "chief"),
     ]
     assert told.plans[0].rungs[0].rotas == ("backup",)
-    assert told.plans[0].rungs[0].people[0].channels == ("mqtt", "sms")
+    assert told.plans[0].rungs[0].people[0] == Person("anna", ("mqtt", "sms", "voice", "email"), (0, 0, 0, 0))
     assert told.plans[0].rungs[-1].wait_s == 300
 
 
@@ -87,10 +88,33 @@ def test_it_reads_as_a_table(example: Rules) -> None:
     early = datetime(2026, 1, 4, 12, tzinfo=UTC)  # a day before the rota begins
     lines = who(example, early, days=2).lines()
     assert lines[0] == "At Sun 2026-01-04 13:00 CET, outside office hours"
-    assert "  13:00:00  step 3, round 1                     bo by mqtt and sms, chief by mqtt and sms" in lines
-    assert "  13:06:00  last resort, and again every 300 s  chief by mqtt and sms" in lines
+    assert (
+        "  13:00:00  step 3, round 1                     bo by mqtt, sms and voice; chief by mqtt, sms and voice"
+        in lines
+    )
+    assert "  13:06:00  last resort, and again every 300 s  chief by mqtt, sms and voice" in lines
     assert "  Sun 2026-01-04 13:00  to  Mon 2026-01-05 08:00  NOBODY" in lines
     assert "+45" not in "\n".join(lines)
+
+
+def test_channels_in_turn_say_when(example: Rules) -> None:
+    """Each channel's time on the rung; at once for the last resort; and none whose turn comes too late."""
+    told = who(example, MONDAY, plan="aftercare")
+    (rung, *_, last) = told.plans[0].rungs
+    assert rung.people == (
+        Person("anna", ("mqtt", "sms", "voice", "email"), (0, 240, 480, 720)),
+        Person("bo", ("mqtt", "sms", "voice"), (0, 240, 480)),
+    )
+    assert last.people == (Person("chief", ("mqtt", "sms", "voice"), (0, 0, 0)),)
+    anna = "anna by mqtt, then sms (+240 s), then voice (+480 s), then email (+720 s)"
+    assert (
+        f"  07:58:00  step 2, round 1                     {anna}; bo by mqtt, then sms (+240 s), then voice (+480 s)"
+        in (told.lines())
+    )
+    plan = example.pages["aftercare"]
+    slow = replace(plan, steps=tuple(replace(step, in_turn_s=450) for step in plan.steps))
+    rung = who(replace(example, pages={"aftercare": slow}), MONDAY).plans[0].rungs[0]
+    assert rung.people[0] == Person("anna", ("mqtt", "sms"), (0, 450))
 
 
 def test_a_rung_of_another_day_says_which(example: Rules) -> None:
@@ -103,5 +127,13 @@ def test_machines_get_it_as_json(example: Rules) -> None:
     """Times with their offset, names and channels."""
     told = json.loads(who(example, MONDAY, plan="acute", days=1).json())
     assert told["at"] == "2027-03-22T07:58:00+01:00"
-    assert told["plans"][0]["rungs"][0]["people"] == [{"name": "anna", "channels": ["mqtt", "sms"]}]
+    anna = {"name": "anna", "channels": ["mqtt", "sms", "voice", "email"], "after_s": [0, 0, 0, 0]}
+    assert told["plans"][0]["rungs"][0]["people"] == [anna]
     assert told["rotas"][0]["until"] == "2027-03-22T08:00:00+01:00"
+
+
+def test_the_manual_shows_what_is_really_said(example: Rules) -> None:
+    """`docs/rota.md` shows what is said of the example policy."""
+    manual = (EXAMPLE.parent / "docs" / "rota.md").read_text(encoding="utf-8")
+    shown = manual[manual.index("At Mon 2027-03-22 07:58") :].split("\n```")[0]
+    assert shown.splitlines() == who(example, MONDAY, plan="acute").lines()

@@ -6,14 +6,14 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from adapters.http.problems import problem
 from adapters.panel.admin.doors import ADMIN, Admin, note
 from adapters.panel.admin.runs import RunState
 from adapters.panel.admin.trail import Trail
 from adapters.panel.identity import identity_of
-from adapters.panel.routes import SESSION, Route, answer
+from adapters.panel.routes import SESSION, Route, answer, query_of
 from adapters.store.audit import Found, Wanted
 from telephony.errors import BagvagtError
 
@@ -166,25 +166,16 @@ async def look(request: web.Request, wanted: Look) -> AuditPage | web.Response:
     )
 
 
-def look_of(request: web.Request) -> Look | web.Response:
-    """Return what the query asks for, or the refusal. A field of a form that was left empty is left out."""
-    try:
-        return Look.model_validate({name: value for name, value in request.query.items() if value})
-    except ValidationError as error:
-        wrong = [{"where": ".".join(map(str, e["loc"])), "what": e["type"]} for e in error.errors(include_input=False)]
-        return problem(422, "not-valid", "The query is not what is wanted", errors=wrong)
-
-
 async def audit(request: web.Request) -> web.Response:
     """Send some lines."""
-    wanted = look_of(request)
+    wanted = query_of(request, Look)
     found = wanted if isinstance(wanted, web.Response) else await look(request, wanted)
     return found if isinstance(found, web.Response) else answer(found)
 
 
 async def download(request: web.Request) -> web.StreamResponse:
     """Send every line that fits, oldest first, one JSON object in each line of the answer."""
-    wanted = look_of(request)
+    wanted = query_of(request, Look)
     if isinstance(wanted, web.Response):
         return wanted
     refused = _refused(request, wanted)

@@ -175,7 +175,7 @@ def without_secrets(text: str) -> str:
 
 def names_in(settings: Settings) -> set[str]:
     """Return every name and address of a person that a policy holds."""
-    people = {part for name, p in settings.people.items() for part in (name, p.mqtt, p.sms)}
+    people = {part for name, p in settings.people.items() for part in (name, *p.channels.values(), p.phone)}
     agents = {part for name, a in settings.agents.items() for part in (name, a.name, a.interface)}
     chiefs = {part for c in settings.handoff.chief.chain for part in (c.name, c.endpoint, c.agent)}
     return {name for name in people | agents | chiefs if name}

@@ -10,14 +10,14 @@ from pydantic import ValidationError
 
 from adapters.accounts import api_models as accounts
 from adapters.accounts.model import Role
-from adapters.panel.admin import audit, dry_run, policy, test_page
+from adapters.panel.admin import audit, dry_run, past_pages, policy, proofs, test_page
 from adapters.panel.admin.doors import ADMIN
 from adapters.panel.admin.outcome import DryRun
 from adapters.panel.admin.pbx import PbxCheck
 from adapters.panel.i18n import LANGUAGES, known, locale
 from adapters.panel.identity import LOGIN, identity_of
 from adapters.panel.pages import Pages
-from adapters.panel.routes import Route
+from adapters.panel.routes import Route, query_of
 from policies import events as ev
 from policies.model import Does
 
@@ -27,6 +27,8 @@ TABS: Final = (
     ("dry-run", False),
     ("prompts", False),
     ("test-page", False),
+    ("proofs", True),
+    ("report", True),
     ("pbx-check", False),
     ("audit", True),
     ("accounts", False),
@@ -34,7 +36,7 @@ TABS: Final = (
     ("sessions", False),
 )
 """(last part of the path, whether an auditor has it)."""
-_WHY: Final = {403: "names", 422: "not-valid", 503: "store"}
+_WHY: Final = {403: "names", 404: "gone", 409: "too-many", 422: "not-valid", 503: "store"}
 EVENT_TYPES: Final = tuple(
     sorted(
         name
@@ -63,6 +65,9 @@ class AdminPages:
             Route("POST", f"{HOME}/dry-run", self.asked, "Say what would happen"),
             Route("GET", f"{HOME}/prompts", self.prompts, "What callers hear"),
             Route("GET", f"{HOME}/test-page", self.test_page, "A test of the way to the backup"),
+            Route("GET", f"{HOME}/proofs", self.proofs, "Who can be reached by what"),
+            Route("GET", f"{HOME}/report", self.report, "Figures of pages, and those that are over"),
+            Route("GET", f"{HOME}/report/{{page}}", self.one_page, "One page's time line"),
             Route("GET", f"{HOME}/pbx-check", self.pbx_check, "The check of the PBX"),
             Route("GET", f"{HOME}/audit", self.audit, "The audit trail"),
             Route("GET", f"{HOME}/audit/chain", self.chain, "The latest check of the audit trail"),
@@ -80,6 +85,7 @@ class AdminPages:
             in_force=policy.of_request(request),
             check=PbxCheck.of(admin.pbx),
             folder=admin.shelf.folder,
+            overdue=sum(proof.overdue for proof in proofs.proofs_of(request).proofs),
         )
 
     async def policy(self, request: web.Request) -> web.Response:
@@ -115,13 +121,44 @@ class AdminPages:
         plans = list(request.app[ADMIN].loads.settings.pages)
         return self._page(request, "test-page", tests=test_page.tests(request), plans=plans)
 
+    async def proofs(self, request: web.Request) -> web.Response:
+        """Send who can be reached by what."""
+        return self._page(request, "proofs", found=proofs.proofs_of(request))
+
+    async def report(self, request: web.Request) -> web.Response:
+        """Send figures and pages of a time; the form keeps what was asked."""
+        span = {name: value for name, value in request.query.items() if name in ("since", "until") and value}
+        asked = query_of(request, past_pages.AskedPages)
+        figures: Any = asked
+        found: Any = asked
+        if not isinstance(asked, web.Response):
+            figures, found = await past_pages.count(request, asked), await past_pages.look(request, asked)
+        refused = next((one.status for one in (figures, found) if isinstance(one, web.Response)), 0)
+        return self._page(
+            request,
+            "report",
+            refused or 200,
+            figures=None if refused else figures,
+            found=None if refused else found,
+            why=_WHY.get(refused, "store") if refused else "",
+            given=span,
+            is_later=bool(request.query.get("before")),
+        )
+
+    async def one_page(self, request: web.Request) -> web.Response:
+        """Send one page's time line."""
+        found = await past_pages.find(request, request.match_info["page"])
+        refused = found.status if isinstance(found, web.Response) else 0
+        page = None if refused else found
+        return self._page(request, "report", refused or 200, template="one_page", page=page)
+
     async def pbx_check(self, request: web.Request) -> web.Response:
         """Send what the latest check found."""
         return self._page(request, "pbx-check", check=PbxCheck.of(request.app[ADMIN].pbx))
 
     async def audit(self, request: web.Request) -> web.Response:
         """Send some lines of the trail."""
-        asked = audit.look_of(request)
+        asked = query_of(request, audit.Look)
         found = asked if isinstance(asked, web.Response) else await audit.look(request, asked)
         refused = found.status if isinstance(found, web.Response) else 0
         return self._page(

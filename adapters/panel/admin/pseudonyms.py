@@ -42,8 +42,17 @@ class Pseudonyms:
             incident: what it belongs to. Who changes accounts is one person throughout; all else is one person a day.
         """
         scope = incident or ("access" if content.get("type") == "AccessChanged" else str(content.get("at", ""))[:10])
-        masked = {name: self.of(scope, str(value)) for name, value in content.items() if name in NAMED}
+        masked: dict[str, Any] = {n: self.of(scope, str(value)) for n, value in content.items() if n in NAMED}
+        if isinstance(changed := content.get("changed"), list):
+            masked["changed"] = [self._change(one, scope) for one in changed]
         return {**{k: v for k, v in content.items() if k not in _PLACES}, **masked}
+
+    def _change(self, change: Any, scope: str) -> Any:
+        """Return a change without the name that the id of a proof begins with."""
+        if not isinstance(change, dict) or change.get("kind") != "proof":
+            return change
+        person, _, channel = str(change.get("id")).rpartition("/")
+        return {**change, "id": f"{self.of(scope, person)}/{channel}"}
 
     def text(self, text: str, scope: str, names: Iterable[str]) -> str:
         """Return a text without these names, and without the numbers of phones."""

@@ -1,11 +1,11 @@
 """Every route of the admin's side."""
 
-from adapters.panel.admin import audit, dry_run, pbx, policy, prompts, test_page
+from adapters.panel.admin import audit, dry_run, past_pages, pbx, policy, prompts, proofs, test_page
 from adapters.panel.admin.pages import AdminPages
 from adapters.panel.pages import Pages
 from adapters.panel.routes import Route
 
-API = (policy, dry_run, prompts, test_page, pbx, audit)
+API = (policy, dry_run, prompts, test_page, proofs, pbx, past_pages, audit)
 """The modules with routes of the API."""
 
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from adapters.prompts.errors import PromptError, PromptMissingError
 from adapters.prompts.library import PromptLibrary
 from telephony.settings import Settings
+from telephony.settings.reach import PAGE_PROMPTS
 
 LATE_S: Final = 0.1
 """Silence in front of a prompt that is worth a word: the warning comes so much later."""
@@ -199,4 +200,5 @@ def wanted(settings: Settings) -> set[str]:
     spoken = {prompt for kind in settings.kinds.values() for prompt in (kind.warning, kind.closing)}
     told = {f"{brief}-warned" for brief in briefs if brief == "brief-takeover"}
     asked = {"brief-confirm" for chief in handoff.chief.chain if chief.confirm}
-    return {name for name in spoken | briefs | told | asked if name}
+    rung = set(PAGE_PROMPTS) if any(person.voice for person in settings.people.values()) else set()
+    return {name for name in spoken | briefs | told | asked | rung if name}

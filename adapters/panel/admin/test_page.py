@@ -82,7 +82,7 @@ async def open_test_page(request: web.Request) -> web.Response:
     plans = engine.policy.now.pages
     if wanted.plan not in plans:
         return problem(404, "no-such-plan", "No such plan", plans=sorted(plans))
-    open_pages = engine.state.pages.values()
+    open_pages = [p for p in engine.state.pages.values() if p.is_open]
     if any(p.severity is Severity.ACUTE for p in open_pages):
         return problem(409, "alarm-open", "An acute alarm is open; a test would confuse it")
     if any(p.reason == REASON and p.plan.name == wanted.plan for p in open_pages):
@@ -99,7 +99,7 @@ ROUTES: Final = (
         "GET",
         "/v1/test-pages",
         test_pages,
-        "Tests of the way to the backup: open ones, and those answered in the last quarter of an hour",
+        "Tests of the way to the backup: open ones, and those answered in the last hour",
         response_model=TestPageList,
         proof=(SESSION,),
     ),

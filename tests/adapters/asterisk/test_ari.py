@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 
 from adapters.asterisk.ami import AmiTiming
 from adapters.asterisk.ari import AriClient
+from adapters.asterisk.ari_codec import AriEvent
 from telephony.errors import (
     LegGoneError,
     PbxError,
@@ -161,6 +162,26 @@ async def test_a_lost_websocket_fails_who_waits_and_comes_back(server: FakeAri) 
             await server.sockets[0].send_str('{"type":"PlaybackFinished","playback":{"id":"p1","state":"done"}}')
             event = await asyncio.wait_for(finished, 2)
         assert event.subject == "p1"
+
+
+async def test_every_event_is_told(server: FakeAri) -> None:
+    """Whoever takes all events gets each, in order, also those that nobody expects."""
+    told: list[AriEvent] = []
+    client = AriClient(server.url, "user", PASSWORD, on_event=told.append, timing=QUICK)
+    running = asyncio.create_task(client.run())
+    try:
+        await until(lambda: client.is_ready)
+        for digit in "13":
+            text = f'{{"type":"ChannelDtmfReceived","digit":"{digit}","channel":{{"id":"c"}}}}'
+            await server.sockets[0].send_str(text)
+        await until(lambda: len(told) == 2)
+        assert [(e.type, e.subject, e.digit) for e in told] == [
+            ("ChannelDtmfReceived", "c", "1"),
+            ("ChannelDtmfReceived", "c", "3"),
+        ]
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_a_frozen_pbx_is_noticed(server: FakeAri) -> None:

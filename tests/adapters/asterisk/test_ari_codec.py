@@ -2,7 +2,14 @@
 
 import pytest
 
-from adapters.asterisk.ari_codec import decode_bridge, decode_event, decode_statistics, error_text
+from adapters.asterisk.ari_codec import (
+    decode_bridge,
+    decode_channels,
+    decode_event,
+    decode_statistics,
+    decode_variable,
+    error_text,
+)
 from telephony.errors import PbxProtocolError
 
 FINISHED = (
@@ -13,6 +20,10 @@ FINISHED = (
 DESTROYED = (
     b'{"type":"ChannelDestroyed","timestamp":"2026-11-22T05:24:08.782+0000","cause":16,"cause_txt":"Normal Clearing",'
     b'"channel":{"id":"bagvagt-say-1","name":"Local/join@bagvagt-00000002;1","state":"Up"},"application":"bagvagt"}'
+)
+PRESSED = (
+    b'{"type":"ChannelDtmfReceived","timestamp":"2026-11-22T11:34:08.782+0000","digit":"1","duration_ms":120,'
+    b'"channel":{"id":"bagvagt-page-p-1.0","name":"PJSIP/anna-00000002","state":"Up"},"application":"bagvagt"}'
 )
 
 
@@ -25,7 +36,10 @@ def test_wanted_events() -> None:
     assert finished.playback.state == "failed"
     destroyed = decode_event(DESTROYED)
     assert destroyed is not None
-    assert (destroyed.subject, destroyed.cause_txt) == ("bagvagt-say-1", "Normal Clearing")
+    assert (destroyed.subject, destroyed.cause, destroyed.cause_txt) == ("bagvagt-say-1", 16, "Normal Clearing")
+    pressed = decode_event(PRESSED)
+    assert pressed is not None
+    assert (pressed.subject, pressed.digit) == ("bagvagt-page-p-1.0", "1")
 
 
 def test_other_events_are_left_out() -> None:
@@ -54,6 +68,9 @@ def test_answers() -> None:
     assert decode_bridge(b'{"id":"b","channels":["1.0","1.1"],"name":""}').channels == ("1.0", "1.1")
     assert error_text(b'{"message":"Channel not found"}') == "Channel not found"
     assert error_text(b"<html>oops") == "<html>oops"
-    for broken in (decode_statistics, decode_bridge):
+    ringing, up = decode_channels(b'[{"id":"a","state":"Ringing","caller":{"number":"1"}},{"id":"b","state":"Up"}]')
+    assert (ringing.id, ringing.state, up.id, up.state) == ("a", "Ringing", "b", "Up")
+    assert decode_variable(b'{"value":"{}"}') == "{}"
+    for broken in (decode_statistics, decode_bridge, decode_channels, decode_variable):
         with pytest.raises(PbxProtocolError):
             broken(b'{"message":"no"}')

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from adapters.paging.links import Links
 from adapters.paging.mqtt import MqttChannel, MqttConfig
+from adapters.paging.mqtt_signing import Signer
 from adapters.paging.pager import Channel, ChannelPager
 from policies.events import ChannelConnected, Event, PageAnswered
 from tests.adapters.paging.stage import LIMIT_S, HandClock
@@ -18,6 +20,9 @@ from tests.lab.mosquitto import Mosquitto
 from tests.lab.waiting import until
 
 PREFIX = "bagvagt/test"
+SITE_KEY = b"of the tests, and of nobody else"
+SIGNER = Signer(SITE_KEY)
+LINKS = Links("https://vagt.example", SITE_KEY)
 
 
 @pytest.fixture
@@ -93,11 +98,14 @@ async def run() -> AsyncIterator[Run]:
         others: dict[str, Channel] | None = None,
         *,
         wait: bool = True,
+        signer: Signer | None = SIGNER,
         **config: Any,
     ) -> Running:
         clock = HandClock()
         quick: dict[str, Any] = {"prefix": PREFIX, "retry_first_s": 0.05, "retry_most_s": 0.2, "sweep_s": 0.05}
-        mqtt = MqttChannel(MqttConfig(broker.host, broker.port, **{**quick, **config}), clock)
+        mqtt = MqttChannel(
+            MqttConfig(broker.host, broker.port, **{**quick, **config}), clock, signer=signer, link=LINKS
+        )
         channels = {"mqtt": mqtt, **(others or {})}
         pager = ChannelPager(channels, clock, deadline_s=deadline_s, sleep=lambda _: asyncio.sleep(0.05))
         emitted: list[Event] = []

@@ -4,7 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.paging.messages import Purpose, TakenBy, alarm_text, answered_text, purpose_of
+from adapters.paging.messages import Purpose, TakenBy, alarm_text, answered_text, purpose_of, reply_text
+from adapters.paging.sms_replies import read_reply
+from policies.actions import Answer, ReplyTo
+from policies.events import Says
 from policies.rules import Severity
 
 LANGUAGES = ("da", "sv", "fi", "nb", "en")
@@ -13,19 +16,26 @@ GSM = set(
     "@£$¥èéùìòÇØøÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§"
     "¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
-ID = "drill-01JQC4T0000000000000000"
+ID = "drill-01JQC4T00000000000000000"
+LINK = "https://bagvagt.kommune.example.dk/t/abcdefghij234567"
 ONE_SMS = 160
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("severity", Severity)
+@pytest.mark.parametrize("purpose", Purpose)
 @pytest.mark.parametrize("taken_by", TakenBy)
-def test_an_alarm_is_one_sms_with_the_incident(language: str, severity: Severity, taken_by: TakenBy) -> None:
-    """Proves that every alarm keeps to the GSM alphabet and to one SMS, even as a drill, and names the incident."""
-    text = alarm_text(language, ID, severity, Purpose.CALL, taken_by)
-    assert set(text) <= GSM
-    assert len(text) <= ONE_SMS
-    assert ID in text
+@pytest.mark.parametrize("code", [1, 9])
+def test_an_alarm_is_one_sms_with_the_incident(
+    language: str, severity: Severity, purpose: Purpose, taken_by: TakenBy, code: int
+) -> None:
+    """Proves that every alarm keeps to the GSM alphabet and to one SMS, also as a drill, and names the incident."""
+    for at in ("", LINK):
+        text = alarm_text(language, ID, severity, purpose, taken_by, at, code)
+        assert set(text) <= GSM
+        assert len(text) <= ONE_SMS
+        assert ID in text
+        assert "{" not in text
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -60,7 +70,14 @@ def test_a_drill_and_a_test_say_so(language: str, drill: str, test: str) -> None
 
 @pytest.mark.parametrize(
     ("reason", "purpose"),
-    [("drill", Purpose.DRILL), ("test", Purpose.TEST), ("call", Purpose.CALL), ("handoff", Purpose.CALL)],
+    [
+        ("drill", Purpose.DRILL),
+        ("test", Purpose.TEST),
+        ("watch", Purpose.WATCH),
+        ("call", Purpose.CALL),
+        ("no_call", Purpose.CALL),
+        ("handoff", Purpose.CALL),
+    ],
 )
 def test_only_a_drill_and_a_test_say_that_they_are_none(reason: str, purpose: Purpose) -> None:
     """Proves that a real alarm is never called a drill."""
@@ -75,6 +92,91 @@ def test_languages_by_other_names(asked: str, like: str) -> None:
     assert alarm_text(asked, "i", Severity.ACUTE, Purpose.CALL, TakenBy.HERE) == alarm_text(
         like, "i", Severity.ACUTE, Purpose.CALL, TakenBy.HERE
     )
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("purpose", [Purpose.CALL, Purpose.DRILL, Purpose.WATCH])
+@pytest.mark.parametrize("code", [1, 2, 9])
+def test_how_to_reply(language: str, purpose: Purpose, code: int) -> None:
+    """Proves that a message which can be answered says with which number, and that what it says to write is understood.
+
+    Only the first page offers a word: with two of them, a word would not say which.
+    """
+    text = alarm_text(language, "i-7", Severity.ACUTE, purpose, TakenBy.REPLY, code=code)
+    how = text.rpartition("i-7. ")[2].replace("(", " ").replace(")", " ").replace(",", " ").split()
+    assert str(code) in how
+    assert ("ok" in how) is (code == 1)
+    passing = {"da": "nej", "sv": "nej", "fi": "ei", "nb": "nei", "en": "no"}[language]
+    assert passing in how
+    assert read_reply(passing) == (Says.PASS, 0)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_test_asks_for_an_answer(language: str) -> None:
+    """Proves that a test says how to answer it too, since only an answer proves the channel."""
+    text = alarm_text(language, "t-1", Severity.NORMAL, Purpose.TEST, TakenBy.REPLY, code=3)
+    assert " 3." in text
+    assert "https://vagt.example/x" in alarm_text(
+        language, "t-1", Severity.NORMAL, Purpose.TEST, TakenBy.REPLY, "https://vagt.example/x"
+    )
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_silent_bagvagt_is_told_apart(language: str) -> None:
+    """Proves that nobody takes the silence of another Bagvagt for an incident of a caller; it is urgent too."""
+    watch = alarm_text(language, "odense", Severity.URGENT, Purpose.WATCH, TakenBy.DESK)
+    assert watch != alarm_text(language, "odense", Severity.URGENT, Purpose.CALL, TakenBy.DESK)
+    assert watch != alarm_text(language, "odense", Severity.NORMAL, Purpose.WATCH, TakenBy.DESK)
+    assert watch.count("Bagvagt") == 2
+
+
+def to_reply(language: str, answer: Answer, **more: object) -> ReplyTo:
+    """An answer to a reply."""
+    return ReplyTo(id="a-1", channel="sms", address="", language=language, answer=answer, **more)  # type: ignore[arg-type]  # the record checks nothing
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("answer", Answer)
+def test_what_a_reply_is_answered(language: str, answer: Answer) -> None:
+    """Proves that each answer is one SMS of its own in each language, and names what it is about."""
+    codes = ((1, ID), (2, f"{ID[:-1]}2"))
+    text = reply_text(to_reply(language, answer, incident=ID, by="Bo Bohr", codes=codes))
+    assert set(text) <= GSM
+    assert text.startswith("Bagvagt: ")
+    assert len(text) <= ONE_SMS
+    assert (ID in text) is (answer is not Answer.NOTHING)
+    assert ("Bo Bohr" in text) is (answer is Answer.TAKEN)
+    others = {reply_text(to_reply(language, o, incident=ID, by="Bo Bohr", codes=codes)) for o in Answer if o != answer}
+    assert text not in others
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("answer", [Answer.WHICH, Answer.UNCLEAR])
+@pytest.mark.parametrize("number", [2, 3, 5, 9])
+def test_every_number_is_named(language: str, answer: Answer, number: int) -> None:
+    """Proves that with many pages at once every number stands in the one SMS, with as many incidents as fit."""
+    codes = tuple((code, f"{ID[:-1]}{code}") for code in range(1, number + 1))
+    text = reply_text(to_reply(language, answer, codes=codes))
+    assert len(text) <= ONE_SMS
+    told = text.rpartition(": ")[2].rstrip(".").split(", ")
+    assert [part.partition(" ")[0] for part in told] == [str(code) for code, _ in codes]
+    assert f"1 = {codes[0][1]}" in told
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_not_understood_with_one_page_or_none(language: str) -> None:
+    """Proves that who was not understood is told what to write, with their page's own number."""
+    one = reply_text(to_reply(language, Answer.UNCLEAR, codes=((2, "i-7"),)))
+    assert " 2 " in one.replace(",", " ")
+    assert " 1 (" in reply_text(to_reply(language, Answer.UNCLEAR))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_passed_on_without_a_single_incident(language: str) -> None:
+    """Proves that the answer is a sentence also where no one incident can be named."""
+    text = reply_text(to_reply(language, Answer.PASSED))
+    assert "  " not in text
+    assert " ," not in text
 
 
 def test_where_to_take_it() -> None:

@@ -1,14 +1,10 @@
 """MQTT over a real mosquitto, which is killed, frozen and made to refuse."""
 
 import asyncio
-import contextlib
 import sys
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import aiomqtt
 import msgspec
 import psutil
 import pytest
@@ -20,57 +16,12 @@ from policies.events import Delivery
 from policies.model import Outcome
 from policies.rules import Severity
 from tests.adapters.paging.conftest import PREFIX, Run, Running
+from tests.adapters.paging.observer import ACKNOWLEDGE, ANNA, PAGE, STATUS, observer, retained
 from tests.adapters.paging.stage import LIMIT_S, NUMBER, Gateway, HandClock, alarm, never, says, taken
 from tests.lab.mosquitto import Mosquitto
 from tests.lab.waiting import until
 
-PAGE = f"{PREFIX}/page/p-1-backup"
-ANNA = f"{PREFIX}/person/anna/page"
-ACKNOWLEDGE = f"{PAGE}/acknowledge"
-STATUS = f"{PREFIX}/status"
 MakeBroker = Callable[..., Mosquitto]
-
-
-@dataclass
-class Observer:
-    """An independent client that subscribes to all."""
-
-    client: aiomqtt.Client
-    seen: list[tuple[str, bytes]] = field(default_factory=list)
-
-    def at(self, topic: str) -> list[bytes]:
-        return [payload for seen, payload in self.seen if seen == topic]
-
-    async def read(self) -> None:
-        with contextlib.suppress(aiomqtt.MqttError):
-            async for message in self.client.messages:
-                assert isinstance(message.payload, bytes)
-                self.seen.append((message.topic.value, message.payload))
-
-    async def publish(self, topic: str, payload: str | bytes, *, retain: bool = False) -> None:
-        await self.client.publish(topic, payload, qos=1, retain=retain)
-
-
-@contextlib.asynccontextmanager
-async def observer(broker: Mosquitto, **log_in: Any) -> AsyncIterator[Observer]:
-    """Subscribed to all when it begins; retained messages come first."""
-    with contextlib.suppress(aiomqtt.MqttError):  # a broker that was killed cannot be left politely
-        async with aiomqtt.Client(broker.host, broker.port, **log_in) as client:
-            one = Observer(client)
-            await client.subscribe("#", qos=1)
-            reading = asyncio.create_task(one.read())
-            try:
-                yield one
-            finally:
-                reading.cancel()
-
-
-async def retained(broker: Mosquitto, topic: str) -> bytes | None:
-    """What a client that comes now is given; None for nothing."""
-    async with observer(broker) as one:
-        await one.publish("mark", "end")
-        await until(lambda: one.at("mark"), LIMIT_S)
-        return next(iter(one.at(topic)), None)
 
 
 async def test_a_page_is_published_and_seen(broker: Mosquitto, run: Run) -> None:
@@ -115,8 +66,8 @@ async def test_a_person_answers(broker: Mosquitto, run: Run) -> None:
             await one.publish(f"{PREFIX}/page/p-2%2Fnight/acknowledge", "Søren")
             await until(lambda: len(running.answers) == 2, LIMIT_S)
     assert running.answers == [("p-1-backup", "Anna", "mqtt"), ("p-2/night", "Søren", "mqtt")]
-    ignored = [entry for entry in logs if entry["event"] == "mqtt_acknowledge_ignored"]
-    assert [entry["reason"] for entry in ignored] == ['not JSON with a name in "by"', "not UTF-8"]
+    ignored = [entry for entry in logs if entry["event"] == "mqtt_answer_ignored"]
+    assert [entry["reason"] for entry in ignored] == ['not JSON with a text in "by"', "not UTF-8"]
 
 
 async def test_an_answer_while_we_are_away(broker: Mosquitto, run: Run) -> None:
@@ -270,7 +221,8 @@ async def test_no_broker_at_start(make_broker: MakeBroker, run: Run) -> None:
 
 ALL = f"user bagvagt\ntopic readwrite {PREFIX}/#\n"
 # The broker confirms what it drops: person/# is missing.
-NO_PERSONS = "user bagvagt\n" + "".join(f"topic readwrite {PREFIX}/{t}\n" for t in ("status", "page/#", "audit/#"))
+ALLOWED = ("status", "key", "page/#", "audit/#")
+NO_PERSONS = "user bagvagt\n" + "".join(f"topic readwrite {PREFIX}/{t}\n" for t in ALLOWED)
 
 
 def password_file(folder: Path, password: str) -> Path:

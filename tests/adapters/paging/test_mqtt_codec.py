@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.paging.mqtt_codec import Topics, read_acknowledge, read_page, schema
+from adapters.paging.mqtt_codec import read_by, read_page, read_seen, schema
+from adapters.paging.mqtt_topics import Topics
 
 SCHEMA = Path(__file__).parents[3] / "docs" / "schemas" / "page.schema.json"
 TOPICS = Topics("bagvagt/aarhus")
@@ -26,11 +27,11 @@ def test_any_page_id_makes_one_level_and_comes_back(page: str) -> None:
         page.encode()
     except UnicodeEncodeError:  # half a surrogate cannot be in a topic, nor in the journal
         return
-    topic = TOPICS.acknowledge(page)
-    assert topic.count("/") == TOPICS.acknowledge("p").count("/")
-    assert not set(topic) & set("+#\0")
-    assert TOPICS.page_of(topic) == (page, True)
-    assert TOPICS.page_of(TOPICS.page(page)) == (page, False)
+    for said, topic in TOPICS.means(page).items():
+        assert topic.count("/") == TOPICS.means("p")[said].count("/")
+        assert not set(topic) & set("+#\0")
+        assert TOPICS.page_of(topic) == (page, said)
+    assert TOPICS.page_of(TOPICS.page(page)) == (page, None)
 
 
 @pytest.mark.parametrize(
@@ -57,9 +58,9 @@ def test_a_prefix_that_cannot_be_one_is_refused(prefix: str) -> None:
         ("Søren Åkesson".encode(), "Søren Åkesson"),
     ],
 )
-def test_acknowledgements_that_count(payload: bytes, by: str) -> None:
+def test_answers_that_count(payload: bytes, by: str) -> None:
     """Proves that JSON and plain text both say who."""
-    assert read_acknowledge(payload) == by
+    assert read_by(payload) == by
 
 
 @pytest.mark.parametrize(
@@ -81,16 +82,33 @@ def test_acknowledgements_that_count(payload: bytes, by: str) -> None:
         b'{"by": "' + b"x" * 81 + b'"}',
     ],
 )
-def test_acknowledgements_that_do_not(payload: bytes) -> None:
+def test_answers_that_do_not(payload: bytes) -> None:
     """Proves that what names nobody is no person's answer, and that the reason does not repeat the payload."""
     with pytest.raises(ValueError, match=r"^[a-zA-Z0-9 \"-]+$") as caught:
-        read_acknowledge(payload)
+        read_by(payload)
     assert "xxx" not in str(caught.value)
+
+
+@pytest.mark.parametrize("payload", [b"p-1.0", b" p-1.0\n", b'{"message": "p-1.0", "by": "a newer client"}'])
+def test_a_message_that_was_seen(payload: bytes) -> None:
+    """Proves that JSON and plain text both say which."""
+    assert read_seen(payload, "p-1") == "p-1.0"
+
+
+@pytest.mark.parametrize(
+    "payload", [b"", b"p-2.0", b"p-1", b'{"message": 7}', b'{"by": "p-1.0"}', b"p-1." + b"1" * 200]
+)
+def test_a_message_of_another_page_was_not(payload: bytes) -> None:
+    """Proves that on one page's topic nothing can be said of another's message, nor of none."""
+    with pytest.raises(ValueError, match=r"^[a-zA-Z0-9 \"-]+$"):
+        read_seen(payload, "p-1")
 
 
 @given(st.binary(max_size=200))
 def test_nothing_that_is_published_breaks_the_reader(payload: bytes) -> None:
-    """Proves that any bytes are either a name, or a ValueError; and either a page's state or None."""
+    """Proves that any bytes are a name or a message, or a ValueError; and either a page's state or None."""
     with contextlib.suppress(ValueError):
-        assert read_acknowledge(payload).strip()
+        assert read_by(payload).strip()
+    with contextlib.suppress(ValueError):
+        assert read_seen(payload, "p").startswith("p.")
     assert read_page(payload) is None

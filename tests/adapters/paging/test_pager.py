@@ -7,9 +7,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from adapters.paging.pager import ChannelPager, DeliveryUncertainError
-from policies.actions import Notify
+from policies.actions import Answer, Notify, ReplyTo
 from policies.events import Delivery, Event, PageAnswered
 from policies.model import Outcome
+from policies.rules import Severity
 from telephony.errors import DeliveryDeferredError, DeliveryRefusedError
 from telephony.ports import Pager
 from tests.adapters.paging.stage import LIMIT_S, HandClock, alarm, taken
@@ -41,6 +42,9 @@ class Fake:
         return await self._do()
 
     async def tell_answered(self, *_: object) -> str:
+        return await self._do()
+
+    async def reply(self, _: ReplyTo) -> str:
         return await self._do()
 
     async def _do(self) -> str:
@@ -141,3 +145,40 @@ async def test_cancelling_goes_through() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+class Crowded(Fake):
+    """A channel on which every message takes until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__("taken")
+        self.told: list[Severity] = []
+        self.go_on = asyncio.Event()
+
+    async def tell(self, action: Notify) -> str:
+        self.told.append(action.severity)
+        await self.go_on.wait()
+        return "taken"
+
+
+async def test_an_acute_message_waits_for_no_place() -> None:
+    """Three places, all taken, and more waiting: the acute one goes out at once, and the others when there is room."""
+    channel = Crowded()
+    pager = ChannelPager({"x": channel}, HandClock(), at_once=3)
+    normal = [asyncio.create_task(pager.notify(alarm("x", "anna", severity=Severity.NORMAL))) for _ in range(5)]
+    await until(lambda: len(channel.told) == 3, LIMIT_S)
+    acute = asyncio.create_task(pager.notify(alarm("x", "anna", severity=Severity.ACUTE)))
+    await until(lambda: len(channel.told) == 4, LIMIT_S)
+    assert channel.told[3] is Severity.ACUTE
+    channel.go_on.set()
+    assert [n.delivery for n in await asyncio.gather(acute, *normal)] == [Delivery.SENT] * 6
+
+
+@pytest.mark.parametrize(("does", "outcome"), [(row[0], row[4]) for row in ROWS])
+async def test_a_reply_is_answered_once(does: Exception | str | None, outcome: Outcome) -> None:
+    """What became of it is said, and it is not tried again: who does not get it asks again."""
+    channel = Fake(does)
+    pager = ChannelPager({"x": channel}, HandClock(), deadline_s=0.05)
+    action = ReplyTo(id="a-1", channel="x", address="anna", language="da", answer=Answer.WHICH)
+    finished = await pager.reply(action)
+    assert (finished.action, finished.outcome) == ("a-1", outcome)

@@ -5,6 +5,7 @@ import json
 import logging
 import socket
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from datetime import timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -13,9 +14,12 @@ import pytest
 from structlog.testing import capture_logs
 
 from adapters.paging.pager import ChannelPager
-from adapters.paging.sms import AppriseGateway, HttpGateway, SmsChannel, SmsConfig, e164
+from adapters.paging.sms import AppriseGateway, HttpGateway, SmsChannel, SmsConfig
 from adapters.paging.sms_http import RETRY_AFTER_MOST_S, retry_after_s
+from adapters.paging.sms_number import e164
 from adapters.paging.sms_template import Content
+from policies.actions import Answer as Told
+from policies.actions import ReplyTo
 from policies.events import Delivery, Notified
 from policies.model import Outcome
 from telephony.errors import DeliveryRefusedError
@@ -178,6 +182,17 @@ async def test_what_is_kept_holds_no_secret_and_no_number() -> None:
     assert notified.detail.isprintable()
 
 
+async def test_the_address_of_receipts_is_not_kept() -> None:
+    """Proves that a gateway which repeats the signed address of a message does not get it into the journal."""
+    url = "https://v.example/r?signature=0a1b2c"
+    async with Gateway(says(400, f"cannot reach {url}!")) as gateway:
+        config = SmsConfig(HttpGateway(gateway.url, body=BODY), receipt_url=lambda _: url)
+        channel = SmsChannel(config, HandClock())
+        with pytest.raises(DeliveryRefusedError) as caught:
+            await channel.tell(alarm("sms", NUMBER))
+    assert caught.value.detail == "HTTP 400 cannot reach …!"
+
+
 @pytest.mark.parametrize(
     "address", ["", "20304050", "004520304050", "+45", "+0123456789", "+45²0304050", "anna", "112"]
 )
@@ -227,6 +242,69 @@ async def test_standing_down_by_sms() -> None:
         assert len({json.loads(seen.body)["ref"] for seen in gateway.seen}) == 2
         finished = await pager(gateway.url).stand_down(taken(("sms", NUMBER, "da"), ("sms", "nobody", "sv")))
         assert finished.outcome is Outcome.FAILED
+
+
+async def test_standing_down_where_nobody_has_it() -> None:
+    """Proves that a test which nobody answered is taken back without a word."""
+    async with Gateway(says(200)) as gateway:
+        stand_down = replace(taken(("sms", NUMBER, "da")), by="")
+        assert (await pager(gateway.url).stand_down(stand_down)).outcome is Outcome.DONE
+        assert gateway.seen == []
+
+
+async def test_a_reply_is_answered() -> None:
+    """Proves that the answer goes to who replied, in their language, with an id of its own."""
+    async with Gateway(says(200)) as gateway:
+        action = ReplyTo(id="a-5", channel="sms", address=NUMBER, language="fi", answer=Told.NOTHING)
+        assert (await pager(gateway.url).reply(action)).outcome is Outcome.DONE
+        sent = json.loads(gateway.seen[0].body)
+    assert (sent["to"], sent["ref"]) == (NUMBER, "a-5")
+    assert sent["text"] == "Bagvagt: Sinua ei odota yksikään hälytys."
+
+
+@pytest.mark.parametrize(
+    ("config", "ends"),
+    [
+        ({}, "svar på denne besked læses ikke."),
+        ({"answer_at": "+4570112233"}, "Tag den: +4570112233"),
+        (
+            {"answer_at": "+4570112233", "link": "https://v.example/t/{}".format},
+            "Tag den: https://v.example/t/p-1-backup.0",
+        ),
+        ({"can_reply": True, "link": "https://v.example/t/{}".format}, "Tag den: https://v.example/t/p-1-backup.0"),
+        ({"answer_at": "+4570112233", "link": lambda _: ""}, "Tag den: +4570112233"),
+        ({"can_reply": True, "sender": "+4512345678"}, "Svar 3 for at tage den, nej for at give den videre."),
+        (
+            {"can_reply": True, "sender": "1204", "link": "https://v.example/t/{}".format, "answer_at": "x"},
+            "Svar 3 for at tage den, nej for at give den videre.",
+        ),
+    ],
+    ids=["desk", "number", "link", "name cannot be answered", "no links", "reply", "reply before all"],
+)
+async def test_how_the_page_is_taken(config: dict[str, Any], ends: str) -> None:
+    """Proves that the text asks for a reply where one can come, else gives the message's own link, else the site's."""
+    async with Gateway(says(200)) as gateway:
+        channel = SmsChannel(SmsConfig(HttpGateway(gateway.url, body=BODY), **config), HandClock())
+        await channel.tell(alarm("sms", NUMBER, code=3))
+        assert json.loads(gateway.seen[0].body)["text"].endswith(ends)
+
+
+async def test_replies_to_a_name_are_reported_at_start() -> None:
+    """Proves that an admin is told when replies are set up and the sender is a name, to which none can come."""
+    with capture_logs() as logs:
+        for sender in ("Bagvagt", "+4512345678"):
+            config = SmsConfig(HttpGateway("https://gw.example/", body=BODY), sender, can_reply=True)
+            await SmsChannel(config, HandClock()).run(lambda _: None)
+    assert [entry["event"] for entry in logs] == ["sms_sender_is_a_name"]
+
+
+async def test_where_receipts_go() -> None:
+    """Proves that a gateway which is described can be told where to report, message by message."""
+    async with Gateway(says(200)) as gateway:
+        body = '{"n": "{to}", "t": "{text}", "u": "{receipts}"}'
+        config = SmsConfig(HttpGateway(gateway.url, body=body), receipt_url="https://v.example/r?m={}".format)
+        await SmsChannel(config, HandClock()).tell(alarm("sms", NUMBER))
+        assert json.loads(gateway.seen[0].body)["u"] == "https://v.example/r?m=p-1-backup.0"
 
 
 def apprise_pager(url: str, deadline_s: float = LIMIT_S) -> ChannelPager:

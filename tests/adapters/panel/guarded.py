@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -14,14 +15,19 @@ from yarl import URL
 from adapters.accounts import api
 from adapters.accounts.model import Role
 from adapters.http.server import HttpConfig, HttpServer
+from adapters.http.sms_webhook import SmsWebhook, WebhookConfig
+from adapters.paging.links import Links
+from adapters.paging.sms_incoming import ELKS
 from adapters.panel.admin.routes import routes as admin
 from adapters.panel.app import make_app
 from adapters.panel.identity import may_still, viewer, who_may
 from adapters.panel.login import LoginPages, add_login
 from adapters.panel.pages import STATIC, Pages
 from adapters.panel.pages import Site as Shown
+from adapters.panel.past import PastPages
 from adapters.panel.sso import SsoPages
-from tests.adapters.accounts.house import PASSWORD, House, house
+from adapters.panel.take import TakePages
+from tests.adapters.accounts.house import PASSWORD, House, house, url_in
 from tests.adapters.http.site import Site
 
 HTML = {"Accept": "text/html,application/xhtml+xml"}
@@ -86,6 +92,7 @@ class Guarded:
         site: engine, doors, fakes.
         house: accounts and all.
         printed: what the first start has said.
+        links: of messages.
     """
 
     def __init__(self, site: Site, home: House) -> None:
@@ -93,11 +100,24 @@ class Guarded:
         self.house = home
         self.login = home.login
         self.printed: list[str] = []
+        self.links = Links("https://vagt.example", b"of the tests, and of nobody else")
         self._browsers: list[Browser] = []
         site.hub._is_live = may_still
-        pages = Pages(Shown("Eksempel", ZoneInfo("Europe/Copenhagen")), viewer)
+        pages = Pages(Shown("Eksempel", ZoneInfo("Europe/Copenhagen"), desk="+45 20 30 40 49"), viewer)
         first = LoginPages(pages.page)
-        routes = (*pages.routes(), *first.routes(), *SsoPages(first).routes(), *api.ROUTES, *admin(pages))
+        takes = TakePages(pages, self.links).routes()
+        hook = SmsWebhook(
+            WebhookConfig("of the tests, and of nobody else", ELKS), site.service.engine.take, site.service.clock
+        )
+        routes = (
+            *pages.routes(),
+            *first.routes(),
+            *SsoPages(first).routes(),
+            *api.ROUTES,
+            *admin(pages),
+            *takes,
+            *hook.routes(),
+        )
         self.app = make_app(site.doors, site.panel, middlewares=[who_may], routes=routes)
         self.app.router.add_static("/panel/static", STATIC)
         add_login(self.app, self.login, self.printed.append)
@@ -132,6 +152,7 @@ class Guarded:
 async def guarded(folder: Path, per_minute: int = 60) -> AsyncIterator[Guarded]:
     """Run it all."""
     site = Site(None, ("127.0.0.0/8",), per_minute)
+    site.panel = replace(site.panel, past=PastPages(url_in(folder)))
     async with house(folder, site.service.clock) as home:
         made = Guarded(site, home)
         async with site.service.running():

@@ -67,7 +67,7 @@ async def prepared(g: Guarded, role: Role) -> tuple[Browser, dict[str, str]]:
 
 ROLES = [
     (Role.AGENT, r"/v1/(me|keys|calls/current|screens)"),
-    (Role.CHIEF, r"/v1/(screens|pages|breaks|calls/.call)"),
+    (Role.CHIEF, r"/v1/(screens|pages/|breaks|calls/.call)"),
     (Role.ADMIN, r"/v1/(accounts|phone-tokens|sessions)"),
 ]
 

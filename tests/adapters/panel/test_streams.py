@@ -7,6 +7,7 @@ import pytest
 
 from policies import events as ev
 from policies.model import AgentId, CallId
+from policies.pages import KEEP_ANSWERED_S
 from policies.rules import KindRules
 from telephony.screens.model import AgentScreen
 from tests.adapters.http.site import Site
@@ -65,8 +66,8 @@ async def test_an_alarm_reaches_the_duty_desk_and_goes_when_somebody_has_it() ->
         while not (page := (await duty.of("screen"))["pages"][0])["answered_by"]:
             pass
         assert (page["state"], page["answered_by"]) == ("answered", "lis")
-        s.service.clock.forward(16 * 60)
-        seen(s, ev.CallEnded(**s.service.engine.stamp(), call=C1))
+        s.service.clock.forward(KEEP_ANSWERED_S + 1)
+        await s.service.engine.run_due()
         while (await duty.of("screen"))["pages"]:
             pass
 

@@ -9,9 +9,11 @@ from policies.events import BreakEnded
 from policies.gate import Permit, permit
 from policies.guards import CallState, Guard, Heard
 from policies.model import AgentId, CallId, LegId, LiveCall, Timer
-from policies.rules import KindRules
+from policies.pages import Page, PageState
+from policies.rules import KindRules, Severity
 from policies.state import Entity
 from telephony.ports import Entry
+from tests.policies.story import BACKUP_PLAN
 
 T0 = datetime(2027, 3, 28, 0, 30, tzinfo=UTC)
 
@@ -47,6 +49,11 @@ def guard_of(call: str, **changes: Any) -> Guard:
 def break_of(id_: str, state: BreakState = BreakState.ASKED) -> Break:
     """Return a break of agent7."""
     return Break(id_, AgentId("agent7"), f"i-{id_}", T0, T0 + timedelta(minutes=10), state)
+
+
+def page_of(id_: str) -> Page:
+    """Return a page whose first rung is told."""
+    return Page(id_, f"i-{id_}", "call", BACKUP_PLAN, Severity.ACUTE, PageState.CALLING, 0, 0, T0)
 
 
 def pause_of(id_: str) -> act.Pause:

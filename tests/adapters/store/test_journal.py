@@ -15,13 +15,13 @@ from adapters.store.audit import verify
 from adapters.store.database import open_engine
 from adapters.store.errors import EntryRefusedError, StoreClosedError, StoreUnavailableError
 from adapters.store.journal import open_journal
-from adapters.store.timers import Timers
+from adapters.store.timers import Due, Timers
 from policies import actions as act
 from policies.breaks import BreakState
 from policies.events import PolicyLoaded
 from policies.guards import CallState
 from policies.model import Timer
-from policies.rules import OfficeHours
+from policies.rules import OfficeHours, Severity
 from telephony.ports import Entry, LostRelease
 from tests.adapters.store.samples import (
     T0,
@@ -30,6 +30,7 @@ from tests.adapters.store.samples import (
     event_of,
     full_entry,
     guard_of,
+    page_of,
     pause_of,
     permit_for,
 )
@@ -106,20 +107,20 @@ async def test_timers_survive_and_stay_until_dropped(url: str) -> None:
         await journal.commit(entry_of("e2", timers=[(early, T0 + timedelta(seconds=1)), (gone, None)]))
     async with open_journal(url) as journal:
         assert await journal.next_due() == T0 + timedelta(seconds=1)
-        assert await journal.due_timers(T0) == ()
-        assert await journal.due_timers(T0 + timedelta(seconds=1)) == (early,)
-        assert await journal.due_timers(T0 + timedelta(seconds=2)) == (early, late)
-        assert await journal.due_timers(T0 + timedelta(seconds=2)) == (early, late)
+        assert not list(await journal.due_timers(T0))
+        assert list(await journal.due_timers(T0 + timedelta(seconds=1))) == [early]
+        assert list(await journal.due_timers(T0 + timedelta(seconds=2))) == [early, late]
+        assert list(await journal.due_timers(T0 + timedelta(seconds=2))) == [early, late]
 
 
 _TIMERS = st.builds(Timer, st.sampled_from(["call", "page"]), st.sampled_from("ab"), st.sampled_from("xy"))
-_DUE = st.none() | st.integers(0, 5).map(lambda s: T0 + timedelta(seconds=s))
+_DUE = st.none() | st.builds(lambda s, u: Due(T0 + timedelta(seconds=s), u), st.integers(0, 5), st.booleans())
 
 
 @given(st.lists(st.dictionaries(_TIMERS, _DUE, max_size=3), max_size=12), st.integers(0, 5))
-def test_the_timers_in_memory_are_those_of_the_store(changes: list[dict[Timer, datetime | None]], now_s: int) -> None:
-    """Whatever is set, reset and dropped: what is due is what a plain dictionary says."""
-    timers, plain = Timers(), dict[Timer, datetime]()
+def test_the_timers_in_memory_are_those_of_the_store(changes: list[dict[Timer, Due | None]], now_s: int) -> None:
+    """Whatever is set, reset and dropped: what is due is what a plain dictionary says, urgent ones first."""
+    timers, plain = Timers(), dict[Timer, Due]()
     for change in changes:
         timers.apply(change)
         for timer, due in change.items():
@@ -127,9 +128,35 @@ def test_the_timers_in_memory_are_those_of_the_store(changes: list[dict[Timer, d
             if due is not None:
                 plain[timer] = due
     now = T0 + timedelta(seconds=now_s)
-    wanted = sorted((due, t.entity, t.entity_id, t.what) for t, due in plain.items() if due <= now)
-    assert timers.due(now) == tuple(Timer(*names) for _, *names in wanted)
-    assert timers.next_due() == min(plain.values(), default=None)
+    wanted = sorted(
+        (not due.urgent, due.at, t.entity, t.entity_id, t.what) for t, due in plain.items() if due.at <= now
+    )
+    assert list(timers.due(now)) == [Timer(*names) for _, _, *names in wanted]
+    assert timers.next_due() == min((due.at for due in plain.values()), default=None)
+
+
+async def test_acute_pages_and_calls_come_first_among_what_is_due(url: str) -> None:
+    """Also after a restart, and when their page is not among what changed; within each, the oldest first."""
+    normal = replace(page_of("p1"), severity=Severity.NORMAL)
+    acute = replace(page_of("p2"), severity=Severity.ACUTE)
+    late, early = T0 + timedelta(seconds=2), T0 + timedelta(seconds=1)
+    names = [("break", "b1"), ("page", "p1"), ("proof", "a/sms"), ("page", "p2"), ("call", "1.1"), ("handoff", "h1")]
+    async with open_journal(url) as journal:
+        timers = [(Timer(*name, "next"), late if name[0] in {"page", "call"} else early) for name in names]
+        await journal.commit(entry_of("e1", normal, acute, timers=timers))
+        await journal.commit(entry_of("e2", timers=[(Timer("page", "p3", "next"), early)]))
+        first = [(t.entity, t.entity_id) for t in await journal.due_timers(late)]
+    async with open_journal(url) as journal:
+        assert [(t.entity, t.entity_id) for t in await journal.due_timers(late)] == first
+    assert first == [
+        ("handoff", "h1"),
+        ("page", "p3"),
+        ("call", "1.1"),
+        ("page", "p2"),
+        ("break", "b1"),
+        ("proof", "a/sms"),
+        ("page", "p1"),
+    ]
 
 
 async def test_fifty_writers_keep_their_order_and_lose_nothing(url: str, path: Path) -> None:
@@ -183,7 +210,7 @@ async def test_within_a_group_the_last_word_is_written(url: str) -> None:
             journal.commit(entry_of("e3", timers=[(timer, None)])),
         )
         found = await journal.recover()
-        assert await journal.due_timers(T0) == ()
+        assert not list(await journal.due_timers(T0))
     assert found.state.breaks["b1"].state is BreakState.ON
     assert found.open_actions == (pause_of("b0"),)
 
@@ -196,7 +223,7 @@ async def test_a_cancelled_wait_leaves_the_entry_and_its_timers(url: str) -> Non
         waiting.cancel()
         await journal.commit(full_entry("b2"))
         assert set((await journal.recover()).state.breaks) == {"b1", "b2"}
-        assert len(await journal.due_timers(T0 + timedelta(days=1))) == 2
+        assert len(list(await journal.due_timers(T0 + timedelta(days=1)))) == 2
 
 
 async def test_a_closed_journal_says_so_and_has_written_what_was_queued(url: str) -> None:

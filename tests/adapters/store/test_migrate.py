@@ -18,7 +18,8 @@ from adapters.store.errors import StoreNewerError
 from adapters.store.journal import open_journal
 from adapters.store.migrate import MIGRATIONS, config, upgrade
 from adapters.store.schema import HEAD, METADATA
-from tests.adapters.store.samples import full_entry
+from policies.model import Timer
+from tests.adapters.store.samples import T0, full_entry
 
 
 def _dump(path: Path) -> list[str]:
@@ -92,6 +93,20 @@ def test_a_step_that_fails_leaves_nothing(url: str, path: Path) -> None:
     with pytest.raises(Exception, match="audit"):
         upgrade(url)
     assert _dump(path) == before
+
+
+async def test_a_store_of_an_earlier_version_keeps_its_timers(url: str, path: Path) -> None:
+    """The step that adds the lease: what was under way goes on."""
+    engine = open_engine(url)
+    with engine.begin() as connection:
+        command.upgrade(config(connection), "0002")
+    engine.dispose()
+    with sqlite3.connect(path) as store:
+        store.execute("INSERT INTO timer VALUES ('page', 'p1', 'next', '2027-03-28 00:30:00.000000')")
+    store.close()
+    async with open_journal(url) as journal:
+        assert await journal.next_due() == T0
+        assert list(await journal.due_timers(T0)) == [Timer("page", "p1", "next")]
 
 
 def test_it_is_quiet(url: str, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Any
 
 from policies.model import AgentId, CallId, Candidate, LiveCall, Target
-from policies.pages import Page
 from telephony.screens.agent import agent_screen
 from telephony.screens.asking import Moment, Seat
 from telephony.screens.duty import duty_screen
@@ -31,9 +30,9 @@ def screen(
     return agent_screen(moment(story, protection), seat, own_hotkeys=more.pop("own_hotkeys", {}), **more)
 
 
-def duty(story: Story, *calls: LiveCall, protection: Protection = ON, answered: tuple[Page, ...] = ()) -> DutyScreen:
+def duty(story: Story, *calls: LiveCall, protection: Protection = ON) -> DutyScreen:
     live: dict[CallId, LiveCall] = {c.id: c for c in calls}
-    return duty_screen(moment(story, protection), live=live, on_call=(), answered=answered)
+    return duty_screen(moment(story, protection), live=live, on_call=())
 
 
 def key(picture: AgentScreen, name: str) -> NextPress:

@@ -59,9 +59,20 @@ def test_acute_pages_come_first_then_older_ones_then_those_that_were_answered() 
     story.wait(5)
     story.press(SUICIDE, call())
     drill, acute = story.state.pages.values()
-    taken = replace(acute, id="earlier", state=PageState.ANSWERED, answered_by="kim", answered_at=story.now)
-    seen = duty(story, answered=(taken,)).pages
-    assert [(p.id, p.answered_by) for p in seen] == [(acute.id, ""), (drill.id, ""), ("earlier", "kim")]
+    earlier, latest = (
+        replace(
+            acute, id=name, state=PageState.ANSWERED, answered_by="kim", answered_at=story.now + timedelta(minutes=n)
+        )
+        for n, name in enumerate(("earlier", "latest"))
+    )
+    story.state = replace(story.state, pages={p.id: p for p in (earlier, drill, latest, acute)})
+    seen = duty(story).pages
+    assert [(p.id, p.answered_by) for p in seen] == [
+        (acute.id, ""),
+        (drill.id, ""),
+        ("latest", "kim"),
+        ("earlier", "kim"),
+    ]
     assert seen[1].severity == Severity.NORMAL
 
 

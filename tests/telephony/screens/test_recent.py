@@ -1,16 +1,18 @@
 """Whose screens an event concerns, what is remembered for them, and that it does not pile up."""
 
-from datetime import timedelta
+from dataclasses import replace
 
 from policies import events as ev
 from policies.actions import Tell
 from policies.events import Event
 from policies.model import CallId, LegId, Outcome
-from policies.pages import PageState
+from policies.pages import Page, PageState
+from policies.proofs import Proof
 from policies.reasons import Reason
+from policies.rules import Severity
 from policies.state import State
-from telephony.screens.recent import ANSWERED_SHOWN_FOR, Concerned, Recent
-from tests.policies.story import ANNA, BO, CHIEF, COLLEAGUE, SUICIDE, WARN, Story, call
+from telephony.screens.recent import Concerned, Recent
+from tests.policies.story import ANNA, BACKUP_PLAN, BO, CHIEF, COLLEAGUE, SUICIDE, WARN, Story, call
 from tests.telephony.screens.seeing import BO_IS_FREE
 
 
@@ -119,22 +121,17 @@ def test_the_last_word_to_each_agent_is_kept() -> None:
     assert isinstance(told[0], Tell)
 
 
-def test_a_page_that_was_answered_is_shown_for_a_while_with_who_has_it() -> None:
-    """The core has let it go; one that nobody of ours has answered is still open, and is not among them."""
-    story = Watched()
-    story.press(SUICIDE, call())
-    (page,) = story.state.pages
-    story.feed(ev.PageAnswered(**story.stamp(), page=page, by="a stranger", means="mqtt"))
-    assert story.recent.answered(story.now) == ()
-    story.feed(ev.PageAnswered(**story.stamp(), page=page, by="Deputy", means="mqtt"))
-    (taken,) = story.recent.answered(story.now)
-    assert (taken.id, taken.state, taken.answered_by, taken.answered_at) == (
-        page,
-        PageState.ANSWERED,
-        "Deputy",
-        story.now,
-    )
-    assert story.recent.answered(story.now + ANSWERED_SHOWN_FOR + timedelta(seconds=1)) == ()
+def test_a_page_and_the_proof_of_a_path_concern_the_duty_desk() -> None:
+    """Opened, answered, forgotten; tested, proved."""
+    recent, story = Recent(), Story()
+    page = Page("p-1", "i-1", "drill", BACKUP_PLAN, Severity.NORMAL, PageState.CALLING, 1, 0, story.now)
+    event = ev.ChannelConnected(**story.stamp(), channel="sms")
+    proof = Proof("kim/sms", "kim", "sms", "+45", "da")
+    before = story.state
+    recent.decided(event, State(), before, ())
+    for after in (replace(before, pages={"p-1": page}), before, replace(before, proofs={proof.id: proof}), before):
+        assert recent.decided(event, before, after, ()) == Concerned(duty=after is not before)
+        assert recent.decided(event, after, before, ()) == Concerned(duty=after is not before)
 
 
 def test_nothing_is_kept_of_calls_that_are_over() -> None:

@@ -30,6 +30,7 @@ from adapters.panel.identity import may_still, viewer, who_may
 from adapters.panel.login import LoginPages, add_login
 from adapters.panel.pages import Pages
 from adapters.panel.pages import Site as Shown
+from adapters.panel.past import PastPages
 from adapters.panel.streams import Hub
 from adapters.simulator.pbx import SimulatedPbx
 from adapters.simulator.timing import LoopTime
@@ -98,6 +99,13 @@ mqtt = "bo"
 [pages.backup]
 last_resort = "bo"
 steps = [{people = ["anna"], wait_s = 60}]
+
+[proofs]
+every_days = 30
+hours = "10:00-11:00"
+
+[heartbeat]
+mqtt = true
 """
 
 
@@ -173,7 +181,9 @@ class Desk:
         )
         pages = Pages(Shown("Eksempel", ZoneInfo(settings.site.zone)), viewer)
         every = (*LoginPages(pages.page).routes(), *pages.routes(), *api.ROUTES, *routes(pages))
-        self.app = make_app(doors, Panel(screens, hub, pbx), middlewares=[who_may], routes=every)
+        self.app = make_app(
+            doors, Panel(screens, hub, pbx, PastPages(url_in(folder))), middlewares=[who_may], routes=every
+        )
         self.app.router.add_static("/panel/static", files("adapters.panel").joinpath("static"))  # type: ignore[arg-type] # a folder
         add_login(self.app, self.house.login, lambda _: None)
         add_admin(self.app, self.admin)
