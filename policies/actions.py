@@ -166,12 +166,14 @@ class StandDown(Action):
     Attributes:
         by: who has it; "" for a test that nobody answered: it is taken back, and nothing is said.
         told: (channel, address, language) of each.
+        reason: "test" for the test of a path, whose answer is no page taken; else "".
     """
 
     page: str
     incident: str
     by: str
     told: tuple[tuple[str, str, str], ...]
+    reason: str = ""
 
 
 class Answer(StrEnum):

@@ -313,11 +313,13 @@ class PageAnswered(Event):
         page: the page, or the test of a path (`policies.proofs.Proof.page`).
         by: who.
         means: "mqtt", "sms", "voice", "link", "http", "command" …
+        message: which message it answers, where that is known besides.
     """
 
     page: str
     by: str
     means: str
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -173,6 +173,8 @@ def report(
         zone = ZoneInfo(settings.site.zone)
         ends = _local(_time(until, "--until"), zone)
         begins = _local(_time(since, "--since"), zone) if since else ends - timedelta(days=30)
+        if begins >= ends:
+            raise typer.BadParameter("it is not after --since", param_hint="--until")
         pages, more = read_some(store_url(settings), Span(begins, ends))
     except BagvagtError as error:
         _give_up(error)
@@ -362,7 +364,7 @@ def add_account(
     config: Config,
     role: Annotated[list[str], typer.Option(help="agent, backup, chief, admin or auditor; may be given again.")],
     agent: Annotated[str, typer.Option(help="Whose calls are theirs: the agent's id on the PBX.")] = "",
-    person: Annotated[str, typer.Option(help="Their name under [people].")] = "",
+    person: Annotated[str, typer.Option(help=r"Their name under \[people].")] = "",
 ) -> None:
     """Add an account; prints the one-time link with which its password is set."""
     out(_account(config, lambda do, store, panel: do.add(store, panel, name, role, agent=agent, person=person)))

@@ -179,6 +179,8 @@ class Engine:
     # Decide, commit, do.
 
     async def _handle(self, event: ev.Event) -> None:
+        if isinstance(event, ev.TimerFired) and event.timer not in self._fired:
+            return  # it was set anew, or dropped, while it waited for its decision
         started = perf_counter()
         before = self.state
         if isinstance(event, ev.KeyPressed):
@@ -190,9 +192,8 @@ class Engine:
         if concerns_people(entry):
             await self._save_and_act(entry, decision.actions)
         self._waiting.pop(event.id, None)
-        if isinstance(event, ev.TimerFired):
-            self._fired.discard(event.timer)
         if entry.timers:
+            self._fired.difference_update(timer for timer, _ in entry.timers)
             self._timers_changed.set()
         self._show(event, decision.actions)
         self._after(event)
@@ -344,6 +345,10 @@ class Engine:
         while True:
             try:
                 await run(self.take)
+            except asyncio.CancelledError:
+                if (task := asyncio.current_task()) is None or task.cancelling():
+                    raise
+                _log.error("adapter_cancelled", adapter=name)  # something inside it was, not we
             except Exception:  # noqa: BLE001 -- as in `CarryOut`: an adapter's bug is not the service's end
                 _log.exception("adapter_failed", adapter=name)
             else:

@@ -7,7 +7,7 @@ was itself replaced, a tokens file elsewhere).
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,21 @@ NEEDS_RESTART: tuple[tuple[str, ...], ...] = (
     ("panel", "oidc"),
     ("panel", "auditor_sees_names"),
     ("prompts", "folder"),
+)
+
+# Secrets that are read once. Tokens and the Apprise URLs of people are read anew; passwords of broker and mail server
+# at each connection.
+READ_ONCE: tuple[tuple[str, ...], ...] = (
+    ("pbx", "ami_secret_file"),
+    ("pbx", "ari_secret_file"),
+    ("sms", "apprise_url_file"),
+    ("sms", "gateway", "headers_file"),
+    ("sms", "elks", "password_file"),
+    ("sms", "gatewayapi", "token_file"),
+    ("sms", "webhook", "secret_file"),
+    ("heartbeat", "url_file"),
+    ("http", "certificate_file"),
+    ("http", "key_file"),
 )
 
 
@@ -72,6 +87,7 @@ class PolicyFile:
         self._path = running.origin.file
         self._changed = asyncio.Event()
         self._asked = False
+        self._secrets = {path: _hash(file) for path, file in _read_once(running)}
         # What was loaded, not what stands there now: it may have changed in between.
         self._seen = " ".join([running.origin.version, *self._fingerprint().split()[1:]])
 
@@ -154,6 +170,10 @@ class PolicyFile:
                 warnings.append(
                     _warning(new, f"keys.{name}", words, "put the output of `bagvagt pbx-config` on the PBX")
                 )
+        for path, file in _read_once(self._running):
+            if _hash(file) != self._secrets[path]:
+                words = "the file holds something else than at the start, which needs a restart"
+                warnings.append(_warning(new, ".".join(path), words))
         return new.kept(update, tuple(warnings))
 
     def _fingerprint(self) -> str:
@@ -168,6 +188,15 @@ def _value(settings: Settings, path: tuple[str, ...]) -> object:
     for part in path:
         value = getattr(value, part)
     return value
+
+
+def _read_once(settings: Settings) -> Iterator[tuple[tuple[str, ...], Path]]:
+    for path in READ_ONCE:
+        value: Any = settings
+        for part in path:
+            value = getattr(value, part, None)  # None for a section that is left out
+        if value:
+            yield path, settings.path(value)
 
 
 def _warning(

@@ -6,7 +6,7 @@ fewer the rota would tell whose it is. Drills and tests stand apart from alarms.
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import product
 from statistics import quantiles
 from typing import Final
@@ -18,7 +18,8 @@ from telephony.screens.model import Picture
 
 LATE_AFTER_S: Final = 600.0
 FEWEST: Final = 5
-"""Smaller groups have no figures by hour."""
+"""Smaller groups have no figures by hour, nor any in a report on less than a week."""
+WEEK: Final = timedelta(days=7)
 _SORTS: Final = ("alarm", "watch", "drill", "test")
 
 
@@ -160,7 +161,7 @@ def report(
     for page in pages:
         if since <= page.opened_at < until:
             by_sort[page.reason if page.reason in _SORTS else _SORTS[0]].append(page)
-    sorts = tuple(_figures(sort, by_sort[sort], until, zone, late_after_s) for sort in _SORTS if sort in by_sort)
+    sorts = tuple(_figures(sort, by_sort[sort], since, until, zone, late_after_s) for sort in _SORTS if sort in by_sort)
     return Report(since=since, until=until, zone=zone.key, late_after_s=late_after_s, fewest=FEWEST, sorts=sorts)
 
 
@@ -174,7 +175,9 @@ def percentile(values: list[float], part: int) -> float:
     return quantiles(values, n=100, method="inclusive")[part - 1] if len(values) > 1 else values[0]
 
 
-def _figures(sort: str, pages: list[Page], until: datetime, zone: ZoneInfo, late_after_s: float) -> Figures:
+def _figures(
+    sort: str, pages: list[Page], since: datetime, until: datetime, zone: ZoneInfo, late_after_s: float
+) -> Figures:
     plans: defaultdict[tuple[str, str], list[Page]] = defaultdict(list)
     for page in pages:
         plans[page.plan.name, page.severity.value].append(page)
@@ -183,7 +186,7 @@ def _figures(sort: str, pages: list[Page], until: datetime, zone: ZoneInfo, late
         sort=sort,
         pages=len(pages),
         plans=tuple(_plan(*key, plans[key], until, late_after_s) for key in sorted(plans)),
-        took=tuple(_took(pages, zone)),
+        took=tuple(_took(pages, zone, is_long=until - since >= WEEK)),
         means=tuple(MeansFigures(means=name, pages=count) for name, count in means.most_common()),
         channels=tuple(_channels(pages)),
     )
@@ -201,7 +204,7 @@ def _plan(plan: str, severity: str, pages: list[Page], until: datetime, late_aft
     )
 
 
-def _took(pages: Iterable[Page], zone: ZoneInfo) -> Iterator[Took]:
+def _took(pages: Iterable[Page], zone: ZoneInfo, *, is_long: bool) -> Iterator[Took]:
     groups: defaultdict[tuple[int | None, int | None], list[float]] = defaultdict(list)
     for page in pages:
         if page.answered_at is not None:
@@ -211,7 +214,7 @@ def _took(pages: Iterable[Page], zone: ZoneInfo) -> Iterator[Took]:
                 groups[step_or_all, hour_or_all].append(took_s)
     for step, hour in sorted(groups, key=_order):
         took = groups[step, hour]
-        if hour is None or len(took) >= FEWEST:
+        if len(took) >= FEWEST or (hour is None and is_long):
             p50, p90 = percentile(took, 50), percentile(took, 90)
             yield Took(step=step, hour=hour, pages=len(took), p50_s=p50, p90_s=p90)
 
@@ -224,9 +227,9 @@ def _order(group: tuple[int | None, int | None]) -> tuple[bool, bool, float, int
 
 
 def _channels(pages: Iterable[Page]) -> Iterator[ChannelFigures]:
-    sent = [told for page in pages for told in page.told if told.attempt]
-    for channel in sorted({told.channel for told in sent}):
-        those = [told for told in sent if told.channel == channel]
+    tried = [told for page in pages for told in page.told if told.attempt]
+    for channel in sorted({told.channel for told in tried}):
+        those = [told for told in tried if told.channel == channel]
         arrived = [told for told in those if told.delivered_at is not None or told.read_at is not None]
         lost = [
             told
@@ -257,5 +260,5 @@ def _lines(figures: Figures, late_after_s: float) -> Iterator[str]:
     if figures.means:
         yield f"  answered by {', '.join(f'{m.means} {m.pages}' for m in figures.means)}"
     for channel in figures.channels:
-        said = f"{channel.messages} sent, {channel.delivered} known to have arrived, {channel.failed} failed"
+        said = f"{channel.messages} messages, {channel.delivered} known to have arrived, {channel.failed} failed"
         yield f"  {channel.channel}: {said}"

@@ -26,6 +26,7 @@ UNSAVED_MOST = 10_000
 FAILS_MOST = 5
 _NOTHING = timedelta(0)
 _EVER = datetime.max.replace(tzinfo=UTC)
+_BREAK = "break"
 
 
 @dataclass(slots=True)
@@ -112,11 +113,12 @@ class Saving:
     async def put_back(self, by: timedelta) -> None:
         """Take note that the clock was put back: what stands is due that much earlier, as the clock has it from now on.
 
-        It holds until a restart, which cannot know of it.
+        It holds until a restart, which cannot know of it. Breaks are left as they are: the clock may have come back to
+        what it was when they began, and a break is rather too long than too short.
         """
         for changes in (self._timers, self._homeless):
-            changes |= {timer: at - by for timer, at in changes.items() if at is not None}
-        standing = {*await self._stored(_EVER), *self._timers}
+            changes |= {t: at - by for t, at in changes.items() if at is not None and t.entity != _BREAK}
+        standing = {timer for timer in {*await self._stored(_EVER), *self._timers} if timer.entity != _BREAK}
         self._ahead = {timer: self._ahead.get(timer, _NOTHING) + by for timer in standing}
 
     def _set_ahead(self, by: timedelta, stored: Iterable[Timer]) -> Iterator[Timer]:

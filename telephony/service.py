@@ -4,7 +4,6 @@ import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import structlog
@@ -200,7 +199,7 @@ class Service:
         await self._engine.ready.wait()
         while True:
             self._look_for_gaps.clear()
-            found = await asyncio.to_thread(doubts, self._settings, self._engine.policy.now, datetime.now(UTC))
+            found = await asyncio.to_thread(doubts, self._settings, self._engine.policy.now, self._engine.stamp()["at"])
             self._gaps_seen(len(found))
             for gap in found:
                 _log.warning("on_call_gap", key=gap.key, line=gap.line, what=gap.message, remedy=gap.remedy)

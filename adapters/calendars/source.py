@@ -12,6 +12,7 @@ import aiohttp
 import msgspec
 
 from adapters.calendars.ics import CalendarError
+from adapters.lookup import Resolver
 
 MOST_BYTES = 2_000_000
 FETCH_S = 30.0
@@ -121,7 +122,7 @@ async def fetch(url: str, copy: Copy | None) -> Fetched:
     timeout = aiohttp.ClientTimeout(total=FETCH_S, connect=CONNECT_S)
     try:
         async with (
-            aiohttp.ClientSession(timeout=timeout) as session,
+            aiohttp.ClientSession(connector=aiohttp.TCPConnector(resolver=Resolver()), timeout=timeout) as session,
             session.get(url, headers=headers, allow_redirects=False) as response,
         ):
             if response.status == _NOT_MODIFIED and copy is not None:

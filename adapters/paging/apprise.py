@@ -14,10 +14,11 @@ from typing import Any, Final
 
 import structlog
 
-from adapters.paging.messages import TakenBy, alarm_text, answered_text, purpose_of
+from adapters.paging.messages import TakenBy, alarm_text, purpose_of, stood_down_text
 from adapters.paging.pager import DeliveryUncertainError
 from policies.actions import Notify, ReplyTo, StandDown
 from policies.events import Event
+from policies.rules import Severity
 from telephony.errors import DeliveryDeferredError, DeliveryRefusedError
 
 _log = structlog.get_logger(__name__)
@@ -35,17 +36,19 @@ class Apprise:
 
     def __init__(self, channel: str) -> None:
         self._channel = channel
-        self._threads = threading.BoundedSemaphore(MOST_THREADS)
+        # Acute messages have places of their own: no flood of others, hanging in a dead service, takes them.
+        self._threads = {acute: threading.BoundedSemaphore(MOST_THREADS) for acute in (False, True)}
 
     async def knows(self, url: str) -> bool:
         """Tell whether Apprise can use this URL. The first time it loads Apprise, which is 2 s of work."""
         return await _in_thread(lambda: _service(url)) is not None
 
-    async def send(self, url: str, text: str) -> str:
+    async def send(self, url: str, text: str, *, is_acute: bool = False) -> str:
         """Send a text; returns when the service took it."""
-        if not self._threads.acquire(blocking=False):
+        threads = self._threads[is_acute]
+        if not threads.acquire(blocking=False):
             raise DeliveryDeferredError(self._channel, f"{MOST_THREADS} messages hang in Apprise already")
-        taken = await _in_thread(lambda: _notify(url, text), self._threads.release)
+        taken = await _in_thread(lambda: _notify(url, text), threads.release)
         if taken is None:
             raise DeliveryRefusedError(self._channel, "Apprise does not know what to do with the URL")
         if not taken:
@@ -87,24 +90,24 @@ class AppriseChannel:
             TakenBy.DESK,
             self._link(action.message),
         )
-        return await self._send(action.address, text)
+        return await self._send(action.address, text, is_acute=action.severity is Severity.ACUTE)
 
     async def tell_answered(self, action: StandDown, address: str, language: str) -> str:
         """Send the news that somebody has taken the page; a test that lapsed is let lie."""
         if not action.by:
             return "nothing to take back"
-        return await self._send(address, answered_text(language, action.incident, action.by))
+        return await self._send(address, stood_down_text(action, language))
 
     async def reply(self, action: ReplyTo) -> str:
         """Refuse: nothing comes back by Apprise."""
         del action
         raise DeliveryRefusedError(CHANNEL, "nobody replies by Apprise")
 
-    async def _send(self, address: str, text: str) -> str:
+    async def _send(self, address: str, text: str, *, is_acute: bool = False) -> str:
         url = self._urls.get(address)
         if url is None:
             raise DeliveryRefusedError(CHANNEL, "there is no Apprise URL for this address")
-        return await self._apprise.send(url, text)
+        return await self._apprise.send(url, text, is_acute=is_acute)
 
 
 def _service(url: str) -> Any:

@@ -23,7 +23,7 @@ from typing import Final
 
 import aiosmtplib
 
-from adapters.paging.messages import TakenBy, alarm_text, answered_text, purpose_of
+from adapters.paging.messages import TakenBy, alarm_text, purpose_of, stood_down_text
 from adapters.paging.pager import DeliveryUncertainError
 from policies.actions import Notify, ReplyTo, StandDown
 from policies.events import Event
@@ -113,7 +113,7 @@ class EmailChannel:
         """Send the news that somebody has taken the page, into the same thread; a test that lapsed is let lie."""
         if not action.by:
             return "nothing to take back"
-        news = answered_text(language, action.incident, action.by)
+        news = stood_down_text(action, language)
         mail = self._mail(address, action.page, news, news)
         mail["Message-ID"] = self._id(f"{action.id} {address}")
         mail["Content-Language"] = language

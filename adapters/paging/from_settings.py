@@ -141,7 +141,7 @@ def _sms(settings: Settings, sms: Sms | None, clock: Clock, links: Links) -> Sms
         sender=sms.sender,
         answer_at=sms.answer_at,
         can_reply=sms.takes_replies,
-        link=links if settings.panel.url else None,
+        link=links,
         receipt_url=receipts,
     )
     return SmsChannel(config, clock)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 from adapters.paging.messages_words import WORDS, Words
-from policies.actions import Answer, ReplyTo
+from policies.actions import Answer, ReplyTo, StandDown
 from policies.rules import Severity
 
 MOST_NAME_CHARS = 60
@@ -67,6 +67,13 @@ def alarm_text(
     else:
         how = words.desk if taken_by is TakenBy.DESK else words.here
     return f"Bagvagt: {_what(words, _plain(incident), severity, purpose)} {how}"
+
+
+def stood_down_text(action: StandDown, language: str) -> str:
+    """Return the news that somebody has taken a page, or thanks for the answer to a test."""
+    if action.reason == Purpose.TEST:
+        return _of(language).proved
+    return answered_text(language, action.incident, action.by)
 
 
 def answered_text(language: str, incident: str, by: str) -> str:

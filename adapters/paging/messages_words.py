@@ -24,6 +24,7 @@ class Words:
         how_test: likewise, of a test, which nobody passes on.
         code_or_ok: {code}, or a word.
         answered: {by} has taken {incident}.
+        proved: the test of a channel was answered.
         which: several wait; a list follows.
         nothing: none waits.
         unclear: not understood, with {how}.
@@ -44,6 +45,7 @@ class Words:
     how_test: str
     code_or_ok: str
     answered: str
+    proved: str
     which: str
     nothing: str
     unclear: str
@@ -70,6 +72,7 @@ WORDS: Mapping[str, Words] = {
         how_test="Svar {code}.",
         code_or_ok="{code} (eller ok)",
         answered="Bagvagt: {by} har taget hændelse {incident}.",
+        proved="Bagvagt: Tak, prøven er besvaret. Alarmer når dig her.",
         which="Bagvagt: Flere alarmer venter på dig. Svar med nummeret:",
         nothing="Bagvagt: Ingen alarm venter på dig.",
         unclear="Bagvagt: Svaret blev ikke forstået. {how}",
@@ -90,6 +93,7 @@ WORDS: Mapping[str, Words] = {
         how_test="Svara {code}.",
         code_or_ok="{code} (eller ok)",
         answered="Bagvagt: {by} har tagit händelse {incident}.",
+        proved="Bagvagt: Tack, provet är besvarat. Larm når dig här.",
         which="Bagvagt: Flera larm väntar på dig. Svara med numret:",
         nothing="Bagvagt: Inget larm väntar på dig.",
         unclear="Bagvagt: Svaret gick inte att tolka. {how}",
@@ -110,6 +114,7 @@ WORDS: Mapping[str, Words] = {
         how_test="Vastaa {code}.",
         code_or_ok="{code} (tai ok)",
         answered="Bagvagt: {by} on ottanut tapauksen {incident}.",
+        proved="Bagvagt: Kiitos, kokeiluun on vastattu. Hälytykset tavoittavat sinut tässä.",
         which="Bagvagt: Sinua odottaa useampi hälytys. Vastaa numerolla:",
         nothing="Bagvagt: Sinua ei odota yksikään hälytys.",
         unclear="Bagvagt: Vastausta ei ymmärretty. {how}",
@@ -130,6 +135,7 @@ WORDS: Mapping[str, Words] = {
         how_test="Svar {code}.",
         code_or_ok="{code} (eller ok)",
         answered="Bagvagt: {by} har tatt hendelse {incident}.",
+        proved="Bagvagt: Takk, prøven er besvart. Alarmer når deg her.",
         which="Bagvagt: Flere alarmer venter på deg. Svar med nummeret:",
         nothing="Bagvagt: Ingen alarm venter på deg.",
         unclear="Bagvagt: Svaret ble ikke forstått. {how}",
@@ -150,6 +156,7 @@ WORDS: Mapping[str, Words] = {
         how_test="Reply {code}.",
         code_or_ok="{code} (or ok)",
         answered="Bagvagt: {by} has taken incident {incident}.",
+        proved="Bagvagt: Thanks, the test is answered. Alarms reach you here.",
         which="Bagvagt: Several alarms wait for you. Reply with the number:",
         nothing="Bagvagt: No alarm waits for you.",
         unclear="Bagvagt: Your reply was not understood. {how}",

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 import aiomqtt
 import structlog
 
-from adapters.paging.messages import TakenBy, alarm_text, answered_text, purpose_of
+from adapters.paging.messages import TakenBy, alarm_text, purpose_of, stood_down_text
 from adapters.paging.mqtt_codec import (
     PROBE,
     AnsweredPage,
@@ -148,7 +148,7 @@ class MqttChannel:
             self._retained[topic] = b""
             await self._connected().publish(topic, b"", retain=True)
             return "taken back"
-        text = answered_text(language, action.incident, action.by)
+        text = stood_down_text(action, language)
         news = AnsweredPage(
             page=action.page, incident=action.incident, by=action.by, text=text, at=at, expires_at=until
         )

@@ -193,6 +193,11 @@ class ChannelPager:
         while True:
             try:
                 await channel.run(emit)
+            except asyncio.CancelledError:
+                if (task := asyncio.current_task()) is None or task.cancelling():
+                    raise
+                _log.error("channel_cancelled", channel=name)  # something inside it was, not we
+                await self._sleep(self._restart_s)
             except Exception as error:  # noqa: BLE001 -- one channel's bug must not silence the others
                 _report("channel_stopped", name, error)
                 await self._sleep(self._restart_s)

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import structlog
 
-from adapters.paging.messages import TakenBy, alarm_text, answered_text, purpose_of, reply_text
+from adapters.paging.messages import TakenBy, alarm_text, purpose_of, reply_text, stood_down_text
 from adapters.paging.sms_apprise import AppriseGateway, AppriseSender
 from adapters.paging.sms_gammu import GammuSender, GammuSpool
 from adapters.paging.sms_http import HttpGateway, HttpSender
@@ -100,7 +100,7 @@ class SmsChannel:
             return "nothing to say"
         # An id of its own for each: a gateway may take a second message of the same id for a repetition.
         message = f"{action.id}.{action.told.index((CHANNEL, address, language))}"
-        return await self._send(address, answered_text(language, action.incident, action.by), message)
+        return await self._send(address, stood_down_text(action, language), message)
 
     async def reply(self, action: ReplyTo) -> str:
         """Answer a reply that took no page."""

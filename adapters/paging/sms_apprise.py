@@ -6,6 +6,7 @@ import structlog
 
 from adapters.paging.apprise import Apprise
 from adapters.paging.sms_template import CHANNEL, Sms, fill_url
+from policies.rules import Severity
 
 _log = structlog.get_logger(__name__)
 
@@ -43,4 +44,4 @@ class AppriseSender:
 
     async def send(self, sms: Sms) -> str:
         """Send one SMS; returns when the service took it."""
-        return await self._apprise.send(fill_url(self._url, sms), sms.text)
+        return await self._apprise.send(fill_url(self._url, sms), sms.text, is_acute=sms.severity is Severity.ACUTE)

@@ -19,6 +19,7 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,8 @@ _PRIORITY = {Severity.ACUTE: "A", Severity.URGENT: "B", Severity.NORMAL: "C"}
 _PLAIN_ID = re.compile(r"[A-Za-z0-9.-]{1,40}")  # and a number of a message
 _NUMBERED = re.compile(r"(?P<page>.+)\.(?P<number>[0-9]{1,4})", re.DOTALL)
 _OURS = re.compile(r"OUT[ABC]\d{8}_\d{6}_00_\+\d+_bagvagt-(?P<note>[A-Za-z0-9.-]+)\.txt")
-_REPLY = re.compile(r"IN\d{8}_\d{6}_\d\d_(?P<sender>.+)_(?P<part>\d\d)\.txt")
+_REPLY = re.compile(r"IN(?P<at>\d{8}_\d{6})_\d\d_(?P<sender>.+)_(?P<part>\d\d)\.txt")
+_ZONES = timedelta(hours=2)  # the name has the network's wall clock, which may be that of a neighbouring zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,14 +198,14 @@ class GammuSender:
         for path in sorted((self._spool.folder / INBOX).iterdir()):
             reply = _REPLY.fullmatch(path.name)
             if reply is not None and path.name not in self._left and not _is_being_written(path):
-                found += self._reply(path, reply["sender"], reply["part"])
+                found += self._reply(path, reply["sender"], reply["part"], reply["at"])
         return found
 
     def _failed(self, note: str) -> Event:
         message = self._ids.get(note, note)
         return MessageReported(**self._stamp(), message=message, report=Report.FAILED, detail=_NOT_SENT)
 
-    def _reply(self, path: Path, sender: str, part: str) -> list[tuple[Path, Event | None]]:
+    def _reply(self, path: Path, sender: str, part: str, at: str) -> list[tuple[Path, Event | None]]:
         if part != "00":
             return [(path, None)]  # the rest of a long message; what counts stands at its beginning
         number = sender_number(sender)
@@ -212,12 +214,20 @@ class GammuSender:
             _log.warning("sms_from_a_name_left_in_inbox")
             return []
         says, code = read_reply(_decode(path.read_bytes()))
-        if time.time() - path.stat().st_mtime > STALE.total_seconds():
+        if time.time() - path.stat().st_mtime > STALE.total_seconds() or _is_old(at):
             says, code = Says.UNCLEAR, 0
         return [(path, PageReplied(**self._stamp(), channel=CHANNEL, address=number, says=says, code=code))]
 
     def _stamp(self) -> dict[str, Any]:
         return {"id": self._clock.new_id(), "at": self._clock.now()}
+
+
+def _is_old(at: str) -> bool:
+    """Tell whether an SMS lay at the network for long, by the time in its file's name."""
+    try:
+        return datetime.now() - datetime.strptime(at, "%Y%m%d_%H%M%S") > STALE + _ZONES  # noqa: DTZ005, DTZ007 -- see there
+    except ValueError:
+        return False
 
 
 def _short(name: str) -> str:

@@ -14,6 +14,7 @@ from email.utils import parsedate_to_datetime
 
 import aiohttp
 
+from adapters.lookup import Resolver
 from adapters.paging.pager import DeliveryUncertainError
 from adapters.paging.sms_template import CHANNEL, Body, Content, Sms, fill_url
 from telephony.errors import DeliveryDeferredError, DeliveryRefusedError
@@ -77,7 +78,7 @@ class HttpSender:
             headers.setdefault("Content-Type", body[1])
         timeout = aiohttp.ClientTimeout(total=None, connect=gateway.connect_s)
         # A connection of its own for each: one that was kept may be dead, which shows only after the request was sent.
-        connector = aiohttp.TCPConnector(force_close=True)
+        connector = aiohttp.TCPConnector(force_close=True, use_dns_cache=False, resolver=Resolver())
         try:
             async with (
                 aiohttp.ClientSession(connector=connector, timeout=timeout) as session,

@@ -20,7 +20,7 @@ _TAKE = frozenset(
     | {"tager", "tag", "tar", "ta", "otan", "kuittaan"}
 )
 _PASS = frozenset({"nej", "nä", "nei", "no", "nope", "ei", "pass", "passer", "passar", "👎"})
-_NUMBERS = frozenset("123456789")
+_NUMBERS = frozenset(map(str, range(1, 100)))
 # Around the word that counts: politeness, "I … it", and the word that the message itself begins with.
 _AROUND = frozenset(
     {"tak", "tack", "takk", "kiitos", "thanks", "please", "jeg", "jag", "i", "den", "det", "it", "sen"}

@@ -86,6 +86,8 @@ class VoiceChannel:
         """Ring a person; returns when the PBX has taken it, and what becomes of it is reported later."""
         leg = page_leg(action.message)
         await self._until_read()
+        if action.page in self._stood_down:
+            raise DeliveryRefusedError(MEANS, "somebody has it already")
         if leg in self._talks:
             return _RINGS_ALREADY
         if action.severity is not Severity.ACUTE:

@@ -1,13 +1,14 @@
 """Pages as the store has them, also those that are over: read beside the writer, in a thread."""
 
 import asyncio
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, cast
 
-from sqlalchemy import Connection, Row, Select, and_, or_, select
+from sqlalchemy import Connection, Row, Select, Text, and_, or_, select, type_coerce
 
 from adapters.store.codec import decode_entity
 from adapters.store.database import open_engine, store_errors
@@ -18,7 +19,11 @@ from policies.pages import Page
 MOST_COUNTED: Final = 20_000
 _KIND: Final = "page"
 _READERS: Final = 2  # a reader that hangs on a slow disk takes no threads from the rest
-_ALL: Final = select(ENTITY.c.id, ENTITY.c.body, ENTITY.c.opened_at).where(ENTITY.c.kind == _KIND)
+# As text: what is damaged in one row must not keep the others from being read.
+_AT: Final = type_coerce(ENTITY.c.opened_at, Text)
+_ALL: Final = select(ENTITY.c.id, type_coerce(ENTITY.c.body, Text).label("body"), _AT.label("opened_at")).where(
+    ENTITY.c.kind == _KIND
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +90,8 @@ def read_some(url: str, span: Span, *, most: int = MOST_COUNTED, before: str = "
             last = connection.execute(_ALL.where(ENTITY.c.id == before)).first()
             if last is None:
                 raise LookupError(before)
-            at = ENTITY.c.opened_at
-            chosen = chosen.where(or_(at < last.opened_at, and_(at == last.opened_at, ENTITY.c.id < before)))
+            same = and_(last.opened_at == _AT, ENTITY.c.id < before)
+            chosen = chosen.where(or_(last.opened_at > _AT, same))
         rows = connection.execute(chosen).all()
         return [page for row in rows[:most] if (page := _page(row)) is not None], len(rows) > most
 
@@ -112,6 +117,6 @@ def _within(chosen: Select[Any], span: Span) -> Select[Any]:
 def _page(row: Row[Any, Any, Any]) -> Page | None:
     """Return the page; None where the row cannot be read: the service has said so when it started."""
     try:
-        return cast("Page", decode_entity(_KIND, row.body))
-    except StoreCorruptError:
+        return cast("Page", decode_entity(_KIND, json.loads(row.body)))
+    except (StoreCorruptError, TypeError, ValueError):
         return None

@@ -73,9 +73,16 @@ class TakePages:
 
     async def _decided(self, request: web.Request, linked: Linked, does: str) -> bool:
         """Give the answer to the engine; return whether it has been decided on."""
-        engine, event = request.app[DOORS].engine, ev.PageAnswered if does == _TAKE else ev.PagePassed
-        page = linked.of.id if isinstance(linked.of, Page) else linked.of.page
-        engine.take(event(**engine.stamp(), page=page, by=linked.told.person, means=MEANS))
+        engine, told = request.app[DOORS].engine, linked.told
+        said: dict[str, Any] = {
+            "page": linked.of.id if isinstance(linked.of, Page) else linked.of.page,
+            "by": told.person,
+            "means": MEANS,
+        }
+        if does == _TAKE:
+            engine.take(ev.PageAnswered(**engine.stamp(), **said, message=told.message))
+        else:
+            engine.take(ev.PagePassed(**engine.stamp(), **said))
 
         def has_come() -> bool:
             now = self._linked(request)

@@ -14,7 +14,7 @@ from adapters.store.chain import Head
 from adapters.store.database import BUSY_S, open_engine
 from adapters.store.errors import StoreFencedError
 from adapters.store.lease import LEASE_S, Claim, Lease, Process
-from adapters.store.migrate import upgrade
+from adapters.store.migrate import has_lease, upgrade
 from adapters.store.recovery import begun, recovered
 from adapters.store.timers import Timers
 from adapters.store.writer import Writer
@@ -132,12 +132,14 @@ async def open_journal(url: str, *, busy_s: float = BUSY_S, lease_s: float = LEA
         StoreNewerError: a later version has written it.
         StoreError: it cannot be opened.
     """
-    await asyncio.to_thread(upgrade, url)
+    if not await asyncio.to_thread(has_lease, url):  # new, or of before there were leases
+        await asyncio.to_thread(upgrade, url)
     writer = Writer(open_engine(url, busy_s=busy_s), asyncio.get_running_loop())
     try:
         claim = Claim(lease_s, Process.this())
         while (epoch := await writer.read(claim.attempt)) is None:  # noqa: ASYNC110 -- no event tells of a process
             await asyncio.sleep(_LOOK_S)
+        await asyncio.to_thread(upgrade, url)  # now, and not under the hands of a holder that lives
         writer.lease = Lease(epoch, lease_s)
         timers, head, unreadable = await writer.read(begun)
         yield StoreJournal(writer, timers, head, unreadable)

@@ -27,6 +27,9 @@ from adapters.store.schema import LEASE
 LEASE_S = 15.0
 """How long a holder may be silent before another takes the store, where nobody can tell whether it lives."""
 
+BOOT_ID = "BAGVAGT_BOOT_ID"
+"""Environment variable with the boot's id, where /proc does not show it."""
+
 _NAME = "service"
 _RENEWALS = 5  # in the time of a lease
 _DYING_S = 0.5  # a process that was just killed may be seen for a moment
@@ -58,8 +61,9 @@ class Process:
         """Return this process."""
         machine = ""
         with suppress(OSError):
-            boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-            machine = f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+            # A unit that hides /proc/sys (ProcSubset=pid) hands the boot over: else a killed holder is waited out.
+            boot = os.environ.get(BOOT_ID) or Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")
+            machine = f"{boot.strip().replace('-', '')} {Path('/proc/self/ns/pid').readlink()}"
         return cls(socket.gethostname(), machine, os.getpid(), _stat(os.getpid())[1])
 
 
@@ -84,10 +88,13 @@ class Claim:
             StoreInUseError: the holder lives.
         """
         now = datetime.now(UTC)
-        row = connection.execute(_ROW).mappings().one_or_none()
+        try:
+            row = connection.execute(_ROW).mappings().one_or_none()
+            epoch = 1 if row is None else int(row["epoch"]) + 1
+        except (TypeError, ValueError):  # damaged: nobody can say whose it is, and whoever holds it is fenced out
+            row, epoch = None, int(now.timestamp())  # more than anybody has counted to
         if row is not None and self._lives(row, now):
             return None
-        epoch = 1 if row is None else row["epoch"] + 1
         me = self._me
         mine = {"host": me.host, "machine": me.machine or "unknown", "pid": me.pid, "born": me.born}
         connection.execute(upsert(LEASE), {"name": _NAME, "epoch": epoch, **mine, "since": now, "renewed_at": now})

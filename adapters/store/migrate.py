@@ -11,7 +11,7 @@ from sqlalchemy import Column, Connection, MetaData, String, Table, inspect, sel
 
 from adapters.store.database import make_private, open_engine, store_errors
 from adapters.store.errors import StoreNewerError
-from adapters.store.schema import HEAD
+from adapters.store.schema import HEAD, LEASE
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -34,6 +34,24 @@ def upgrade(url: str) -> None:
         with store_errors("bringing the store up to date"), engine.begin() as connection:
             if _version(connection) != HEAD:
                 _step_forward(connection)
+    finally:
+        engine.dispose()
+
+
+def has_lease(url: str) -> bool:
+    """Tell whether the store knows of leases, so that it can be asked whose it is.
+
+    Raises:
+        StoreNewerError: a later version has written this store.
+        StoreError: it cannot be opened.
+    """
+    engine = open_engine(url)
+    make_private(engine)
+    try:
+        with store_errors("looking at the store"), engine.begin() as connection:
+            if (version := _version(connection) or "") > HEAD:
+                raise StoreNewerError("looking at the store", f"its version is {version}")
+            return inspect(connection).has_table(LEASE.name)
     finally:
         engine.dispose()
 

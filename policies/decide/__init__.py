@@ -18,7 +18,8 @@ _TIMERS: dict[str, Callable[[Draft, ev.TimerFired], None]] = {
 
 
 def _on_timer(d: Draft, e: ev.TimerFired) -> None:
-    _TIMERS[e.timer.entity](d, e)
+    if (on := _TIMERS.get(e.timer.entity)) is not None:  # else nothing of ours: a damaged row, say
+        on(d, e)
 
 
 _DECIDE: dict[type[Event], Callable[[Draft, Any], None]] = {

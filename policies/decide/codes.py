@@ -7,13 +7,22 @@ from policies.proofs import Proof, ProofState
 from policies.state import Draft
 
 
-def free_code(d: Draft, person: str) -> int:
+def free_code(d: Draft, person: str, *addresses: str) -> int:
     """Return the smallest number that no page to this person has, nor one that was answered a short while ago.
 
     So a reply that was under way when somebody else took the page never takes another one.
     """
-    pages = {told.code for page in d.pages.values() for told in page.told if told.person == person}
-    tests = {p.told.code for p in d.proofs.values() if p.told is not None and p.person == person and _is_fresh(d, p)}
+    pages = {
+        told.code
+        for page in d.pages.values()
+        for told in page.told
+        if person == told.person or told.address in addresses
+    }
+    tests = {
+        p.told.code
+        for p in d.proofs.values()
+        if p.told is not None and (p.person == person or p.address in addresses) and _is_fresh(d, p)
+    }
     return next(code for code in range(1, len(pages) + len(tests) + 2) if code not in pages | tests)
 
 

@@ -69,6 +69,8 @@ def on_notified(d: Draft, e: ev.Notified) -> None:
         return
     told = telling.notified(told, e)
     page = _note(d, page, told)
+    if not page.is_open and e.delivery in (Delivery.SENT, Delivery.UNKNOWN):
+        _stand_down(d, page, told)  # it was on its way when the page was taken, and may have come in after that news
     if not page.is_open or told.given_up:
         return
     if telling.must_repeat(told):
@@ -115,7 +117,10 @@ def on_answered(d: Draft, e: ev.PageAnswered) -> None:
         proofs.on_answered(d, e)
         return
     by = _known(d, page, e.by, e.means)
-    if not page.is_open or not by:
+    if not page.is_open:
+        _tell_second(d, page, by, e.means)
+        return
+    if not by:
         return
     page = d.page(page, PageCause.ANSWERED, answered_by=by, answered_at=d.at, means=e.means)
     d.no_timer("page", page.id, "next")
@@ -124,12 +129,18 @@ def on_answered(d: Draft, e: ev.PageAnswered) -> None:
             d.no_timer("page", page.id, telling.retry(told))
         elif told.waits:
             d.no_timer("page", page.id, f"turn {told.person}")
-    reached = (t for t in page.told if t.attempt)
-    addresses = tuple(dict.fromkeys((t.channel, t.address, t.language) for t in reached))
-    d.act(StandDown, page=page.id, incident=page.incident, by=by, told=addresses)
-    proofs.answered(d, by, e.means)
+    _stand_down(d, page, *(t for t in page.told if t.attempt))
+    channel = next((t.channel for t in page.told if t.message == e.message), e.means)
+    proofs.answered(d, by, channel)
     d.timer("page", page.id, "forget", KEEP_ANSWERED_S)
     _forget_oldest(d)
+
+
+def _tell_second(d: Draft, page: Page, by: str, means: str) -> None:
+    """Tell one who answers what somebody else has taken who that is, where the answer came from."""
+    told = next((t for t in reversed(page.told) if t.attempt and (t.person, t.channel) == (by, means)), None)
+    if told is not None and by != page.answered_by:
+        _stand_down(d, page, told)
 
 
 def on_passed(d: Draft, e: ev.PagePassed) -> None:
@@ -189,6 +200,8 @@ def _escalate(d: Draft, page: Page) -> None:
     for told in page.rung:
         if told.waits:
             page = _give_up(d, page, told)
+    if rung.step == LAST_RESORT:
+        rung = _with_unreached(d, page, rung)
     page = d.page(page, cause, step=rung.step, round=rung.round, passed=())
     _tell_rung(d, page, rung)
 
@@ -197,6 +210,16 @@ def _next_rung(d: Draft, plan: PagePlan, step: int, rounds_done: int) -> Rung:
     """Look up who is on call now, and by the policy as it is now: a swap counts for pages that are under way."""
     rules, earlier = d.policy.now, (rules for _, rules in d.policy.earlier)
     return next_rung(staffed(plan, d.at, rules, *earlier), rules.office, d.at, step, rounds_done)
+
+
+def _with_unreached(d: Draft, page: Page, rung: Rung) -> Rung:
+    """Tell with the last resort those of the plan whom nothing has reached: what was refused may be over by now."""
+    rules, earlier = d.policy.now, (rules for _, rules in d.policy.earlier)
+    reached = {t.person for t in page.told if t.passed_at is not None or not t.is_hopeless}
+    is_open = rules.office.is_open(d.at)
+    steps = [s for s in staffed(page.plan, d.at, rules, *earlier).steps if s.when.covers(is_open=is_open)]
+    more = (p for s in steps for p in s.people if p.channels and p.name not in reached)
+    return replace(rung, people=tuple({p.name: p for p in (*rung.people, *more)}.values()))
 
 
 def _tell_rung(d: Draft, page: Page, rung: Rung) -> Page:
@@ -217,7 +240,8 @@ def _queue(d: Draft, page: Page, person: Contact, way: tuple[str, str]) -> Page:
     for told in page.told:
         if (told.channel, told.address) == way and told.delivery is Delivery.DEFERRED:
             page = _give_up(d, page, told)
-    code = next((t.code for t in page.told if t.person == person.name), 0) or free_code(d, person.name)
+    code = next((t.code for t in page.told if t.person == person.name), 0)
+    code = code or free_code(d, person.name, *(address for _, address in person.channels))
     told = telling.message(page.id, len(page.told), person, way, d.at, code)
     return d.page(page, told=(*page.told, replace(told, step=page.step, round=page.round)))
 
@@ -236,7 +260,9 @@ def _next_turn(d: Draft, page: Page, person: str) -> Page:
 def _go_on(d: Draft, page: Page, told: Told) -> None:
     """Do not wait for a message that has failed, or that nobody can vouch for: the next channel, or the next rung."""
     rung = page.rung
-    if told in rung and any(t.person == told.person and t.waits for t in rung):
+    theirs = [t for t in rung if t.person == told.person]
+    is_last = next((t for t in reversed(theirs) if t.attempt), None) == told  # an earlier one's turn is over already
+    if is_last and any(t.waits for t in theirs):
         d.no_timer("page", page.id, f"turn {told.person}")
         page = _next_turn(d, page, told.person)
     _escalate_if_hopeless(d, page)
@@ -258,6 +284,11 @@ def _send(d: Draft, page: Page, told: Told) -> Page:
 
 def _note(d: Draft, page: Page, told: Told) -> Page:
     return d.page(page, told=tuple(told if t.message == told.message else t for t in page.told))
+
+
+def _stand_down(d: Draft, page: Page, *told: Told) -> None:
+    addresses = tuple(dict.fromkeys((t.channel, t.address, t.language) for t in told))
+    d.act(StandDown, page=page.id, incident=page.incident, by=page.answered_by, told=addresses)
 
 
 def _give_up(d: Draft, page: Page, told: Told) -> Page:

@@ -22,17 +22,23 @@ _TIMERS = ("ask", "lapse")
 def on_policy_loaded(d: Draft, e: ev.PolicyLoaded) -> None:
     """Keep a proof for each channel of each person; forget those that policy no longer has."""
     del e
-    wanted = _wanted(d.policy.now)
+    rules, before = d.policy.now, d.policy.earlier[:1]
+    wanted = _wanted(rules)
+    ways = {proof_id(c.name, channel): address for c in rules.people.values() for channel, address in c.channels}
     for proof in tuple(d.proofs.values()):
-        if proof.id not in wanted:
-            _stop(d, proof)
-            d.drop(proof)
+        if ways.get(proof.id) != proof.address:
+            _take_back(d, proof)
+            if proof.id not in wanted:
+                d.drop(proof)
+        elif rules.proofs is None:
+            d.no_timer("proof", proof.id, "ask")  # what was answered, or is asked by hand, stays
+    were_off = bool(before) and before[0][1].proofs is None
     for id_, (contact, channel, address) in wanted.items():
         known = d.proofs.get(id_)
         if known is None or known.address != address:
-            if known is not None:
-                _stop(d, known)
             _ask_at(d, d.proof(_new(contact, channel, address)), d.at)
+        elif were_off and known.state is not ProofState.ASKED:
+            _ask_at(d, known, d.at)
 
 
 def on_asked(d: Draft, e: ev.ProofAsked) -> None:
@@ -101,15 +107,20 @@ def on_answered(d: Draft, e: ev.PageAnswered) -> None:
             incident=proof.page,
             by=proof.person,
             told=((proof.channel, proof.address, proof.language),),
+            reason=REASON,
         )
-        answered(d, proof.person, proof.channel)
+        _proved(d, proof)
 
 
 def answered(d: Draft, person: str, channel: str) -> None:
     """An answer has come from this person on this channel, to a test or to an alarm: the channel works."""
     proof = d.proofs.get(proof_id(person, channel))
-    if proof is None:
-        return
+    if proof is not None:
+        _take_back(d, proof)
+        _proved(d, proof)
+
+
+def _proved(d: Draft, proof: Proof) -> None:
     _stop(d, proof)
     proof = d.proof(proof, ProofCause.ANSWERED, proved_at=d.at, lapses=0)
     rules = d.policy.now.proofs
@@ -135,8 +146,8 @@ def _ask(d: Draft, proof: Proof) -> None:
     page = f"t-{d.event.id}"
     contact = Contact(proof.person, (), proof.language)
     way = (proof.channel, proof.address)
-    _stop(d, proof)
-    told = telling.message(page, 0, contact, way, d.at, free_code(d, proof.person))
+    _take_back(d, proof)  # an earlier test that is still out
+    told = telling.message(page, 0, contact, way, d.at, free_code(d, proof.person, proof.address))
     proof = d.proof(proof, ProofCause.ASKED, page=page, told=told, asked_at=d.at)
     d.timer("proof", proof.id, "lapse", (d.policy.now.proofs or ProofRules()).lapse_s)
     _send(d, proof, told)
@@ -149,9 +160,7 @@ def _send(d: Draft, proof: Proof, told: Told) -> None:
 
 def _lapse(d: Draft, proof: Proof) -> None:
     """Take the test back and try on another day: the next one, then after two, four …, as people are away."""
-    _stop(d, proof)
-    told = ((proof.channel, proof.address, proof.language),)
-    d.act(StandDown, page=proof.page, incident=proof.page, by="", told=told)
+    _take_back(d, proof)
     proof = d.proof(proof, ProofCause.LAPSED, lapses=proof.lapses + 1)
     rules = d.policy.now.proofs
     if rules is not None:
@@ -172,6 +181,14 @@ def _stop(d: Draft, proof: Proof) -> None:
         d.no_timer("proof", proof.id, what)
     if proof.told is not None and proof.told.delivery is Delivery.DEFERRED:
         d.no_timer("proof", proof.id, telling.retry(proof.told))
+
+
+def _take_back(d: Draft, proof: Proof) -> None:
+    """Stop its timers, and take a test that is out off phones and brokers."""
+    _stop(d, proof)
+    if proof.state is ProofState.ASKED:
+        told = ((proof.channel, proof.address, proof.language),)
+        d.act(StandDown, page=proof.page, incident=proof.page, by="", told=told)
 
 
 def _of_page(d: Draft, page: str) -> Proof | None:

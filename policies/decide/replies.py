@@ -5,15 +5,18 @@ person is told what to answer. Only numbers that were told something are ever an
 """
 
 from dataclasses import replace
+from datetime import timedelta
 
 from policies import events as ev
 from policies.actions import Answer, ReplyTo
 from policies.decide import pages, proofs
+from policies.decide.telling import may_have_arrived
 from policies.events import Says
 from policies.pages import Page, Told
 from policies.proofs import Proof, ProofState
 from policies.state import Draft
 
+LATE_OK = timedelta(minutes=10)
 ASK_BACK_MOST = 3  # a machine that answers every message is not talked to for ever
 
 _Waiting = tuple[Page | Proof, Told]
@@ -31,7 +34,7 @@ def on_replied(d: Draft, e: ev.PageReplied) -> None:
         for entity, told in meant:
             _answer(d, e, entity, told)
         _say(d, e, (asked or over)[-1][1], Answer.PASSED if meant else Answer.NOTHING)
-    elif len(meant) == 1:
+    elif len(meant) == 1 and not (not e.code and any(_may_be_meant(d, page, told) for page, told in over)):
         _answer(d, e, *meant[0])
     elif taken := next((p for p, t in reversed(over) if not meant and (not e.code or t.code == e.code)), None):
         _say(d, e, _told(taken, e), Answer.TAKEN, incident=taken.incident, by=taken.answered_by)
@@ -51,11 +54,19 @@ def _asked(d: Draft, e: ev.PageReplied) -> tuple[list[_Waiting], list[tuple[Page
             over.append((page, told))
     tests = [(proof, proof.told) for proof in d.proofs.values() if proof.told is not None and _is_to(proof.told, e)]
     asked += [one for one in tests if one[0].state is ProofState.ASKED]
-    return asked or [one for one in tests if one[0].state is ProofState.UNPROVED], over  # a late answer proves it too
+    if not asked and not over:  # a late answer proves it too
+        asked = [one for one in tests if one[0].state is ProofState.UNPROVED]
+    return asked, over
 
 
 def _is_to(told: Told, e: ev.PageReplied) -> bool:
-    return bool(told.attempt) and (told.channel, told.address) == (e.channel, e.address)
+    return may_have_arrived(told) and (told.channel, told.address) == (e.channel, e.address)
+
+
+def _may_be_meant(d: Draft, page: Page, told: Told) -> bool:
+    """Tell whether an "ok" may be about this page, which somebody else has taken a short while ago."""
+    others = page.answered_by.casefold() != told.person.casefold()
+    return others and page.answered_at is not None and d.at - page.answered_at < LATE_OK
 
 
 def _told(page: Page, e: ev.PageReplied) -> Told:

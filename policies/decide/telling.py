@@ -100,3 +100,11 @@ def retry_s(told: Told, retry_after_s: float | None) -> float:
 def retry(told: Told) -> str:
     """Return the name of the timer that tries it again."""
     return f"retry {told.message}"
+
+
+def may_have_arrived(told: Told) -> bool:
+    """Tell whether a person may have it: an attempt of it is under way, was taken, or nobody knows."""
+    never = (Delivery.DEFERRED, Delivery.REFUSED)
+    return bool(told.attempt) and (
+        told.sent_at is not None or told.doubts > 0 or told.delivered_at is not None or told.delivery not in never
+    )

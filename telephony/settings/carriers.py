@@ -62,7 +62,7 @@ def _answers(look: Look, sms: Sms) -> None:
     if sms.webhook is None and (sms.elks or sms.gatewayapi):
         message = "replies are not taken in: an SMS cannot be answered, and nobody hears whether it arrived"
         look.doubtful(("sms", "elks" if sms.elks else "gatewayapi"), message, "add [sms.webhook]")
-    elif not sms.takes_replies and not sms.answer_at and not look.has_links:
+    elif not sms.takes_replies and not sms.answer_at and not look.settings.panel.url:
         message = "an SMS says that the page is taken at the duty desk, also when nobody sits there"
         remedy = 'add url = "https://…" to [panel] for a link in the SMS, or answer_at = "…" for another place'
         look.doubtful(("sms",), message, remedy)

@@ -72,7 +72,11 @@ def _links(look: Look) -> None:
     mute = [
         words for channel, words in (("email", "an e-mail"), ("apprise", "a message by Apprise")) if channel in used
     ]
-    if mute and not look.has_links:
+    url = look.settings.panel.url
+    if url and used and not look.has_links:
+        message = "messages hold a link that only this machine can open"
+        look.doubtful(("panel", "url"), message, "give the address that phones know, or remove it")
+    elif mute and not url:
         message = f"{' or '.join(mute)} cannot be answered, and holds no link with which the page is taken"
         look.doubtful(("panel", "url"), message, 'add url = "https://…" to [panel], as phones know it')
 

@@ -88,7 +88,7 @@ def _words(error: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
         return f"must be {what}, and is {_is_a(value)}", how
     if kind in _RANGES:
         limit, words = _RANGES[kind]
-        return f"{value} is out of range", f"use {words} {context[limit]:g}"
+        return f"{value} is out of range", f"use {words} {context[limit]:.10g}"
     if kind == "literal_error":
         allowed = re.findall(r"'([^']*)'", str(context["expected"]))
         return (

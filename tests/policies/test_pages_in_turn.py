@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -6,7 +7,9 @@ from policies import actions as act
 from policies import events as ev
 from policies.events import Delivery, Report
 from policies.model import Timer
-from tests.policies.paging import Night
+from policies.proofs import ProofState
+from policies.rules import ProofRules
+from tests.policies.paging import BAGVAGT, Night
 
 
 def test_channels_go_in_turn_where_policy_says_so() -> None:
@@ -145,3 +148,72 @@ def test_over_mqtt_only_one_of_ours_passes_a_page_on() -> None:
     assert night.last == ()
     night.feed(ev.PagePassed(**night.stamp(), page=page.id, by="BAGVAGT", means="mqtt"))
     assert night.sent() == [("Deputy", "sms")]
+
+
+@pytest.mark.parametrize(("delivery", "again"), [(Delivery.SENT, 1), (Delivery.UNKNOWN, 1), (Delivery.REFUSED, 0)])
+def test_an_alarm_that_overtakes_its_own_end_is_taken_back(delivery: Delivery, again: int) -> None:
+    """It was on its way when somebody took the page: that person is told once more who has it, and nobody else."""
+    night = Night()
+    page = night.open()
+    _, sms, _ = night.all(act.Notify)
+    night.feed(ev.PageAnswered(**night.stamp(), page=page.id, by="Bagvagt", means="mqtt"))
+    night.carried(sms, delivery)
+    downs = night.all(act.StandDown)
+    assert [d.told for d in downs] == [(("sms", "+4520304050", "da"),)] * again
+    assert not night.all(act.Notify)
+
+
+def test_a_retry_of_an_earlier_channel_does_not_cut_the_next_one_s_turn() -> None:
+    """The broker stays away: each of its retries fails, and the SMS has its half minute all the same."""
+    night = Night(in_turn_s=30)
+    page = night.open()
+    first = night.one(act.Notify)
+    night.carried(first, Delivery.DEFERRED)
+    assert night.sent() == [("Bagvagt", "sms")]
+    night.fire(page, f"retry {first.message}")
+    night.carried(night.one(act.Notify), Delivery.DEFERRED)
+    assert not night.all(act.Notify)
+    night.fire(page, "turn Bagvagt")
+    assert night.sent() == [("Bagvagt", "voice")]
+
+
+def test_those_whom_nothing_has_reached_are_told_again_with_the_last_resort() -> None:
+    """Every carrier refuses for a moment: all rungs are gone through at once, and the people are not given up."""
+    night = Night()
+    night.open()
+    for _ in range(4):
+        for notify in night.all(act.Notify):
+            night.carried(notify, Delivery.REFUSED)
+    ways = {("Bagvagt", "mqtt"), ("Bagvagt", "sms"), ("Bagvagt", "voice")}
+    page = next(iter(night.state.pages.values()))
+    night.fire(page, "next")
+    assert set(night.sent()) == ways | {("Deputy", "sms"), ("Alarm centre", "sms")}
+    for notify in night.all(act.Notify):
+        night.carried(notify, Delivery.SENT)
+    night.fire(page, "next")
+    assert night.sent() == [("Alarm centre", "sms")]
+
+
+def test_a_second_answer_is_told_who_has_it_where_it_came_from() -> None:
+    """Deputy took it; the bagvagt presses 1 on the phone: told on the phone, and nowhere else."""
+    night = Night()
+    page = night.open()
+    night.feed(ev.PageAnswered(**night.stamp(), page=page.id, by="Deputy", means="http"))
+    night.feed(ev.PageAnswered(**night.stamp(), page=page.id, by="Bagvagt", means="voice"))
+    down = night.one(act.StandDown)
+    assert (down.by, down.told) == ("Deputy", (("voice", "PJSIP/bagvagt", "da"),))
+
+
+def test_an_answer_by_a_link_proves_the_channel_that_brought_the_link() -> None:
+    """The click comes over the web; what it proves is that the message with the link arrived."""
+    night = Night()
+    rules = replace(night.policy.now, people={BAGVAGT.name: BAGVAGT}, proofs=ProofRules())
+    night.feed(ev.PolicyLoaded(**night.stamp(), rules=rules))
+    night.policy = night.policy.replaced_by(rules, night.now)
+    night.feed(ev.PolicyLoaded(**night.stamp(), rules=rules))
+    page = night.open()
+    sms = page.told[1]
+    answer = ev.PageAnswered(**night.stamp(), page=page.id, by="Bagvagt", means="link", message=sms.message)
+    night.feed(answer)
+    assert night.state.proofs["Bagvagt/sms"].state is ProofState.PROVED
+    assert night.state.proofs["Bagvagt/mqtt"].state is ProofState.UNPROVED

@@ -211,3 +211,28 @@ def test_a_decent_time_is_within_the_hours_of_a_working_day(at: datetime, spread
     assert time(10) <= local.time() < time(14)
     assert local.weekday() < 5
     assert local.date() not in holidays
+
+
+def test_a_test_that_is_out_is_taken_back_when_its_person_leaves_or_moves() -> None:
+    """Nothing is left ringing at a broker or waiting in a modem for somebody whom policy no longer has."""
+    for people in ({}, {"Deputy": replace(DEPUTY, channels=(("sms", "+4520304099"),))}):
+        site = Site()
+        notify = site.asked()
+        site.load(rules(people=people))
+        downs = [a for a in site.all(act.StandDown) if a.page == notify.page]
+        assert [(d.by, d.told[0][1]) for d in downs] == [("", "+4520304051")]
+        assert (SMS in site.state.proofs) == bool(people)
+
+
+def test_a_test_by_hand_outlives_a_reload_without_tests_by_themselves() -> None:
+    """[proofs] is left out; the admin has asked; the policy is loaded again; the answer still counts, and stays."""
+    bare = rules(proofs=None)
+    site = Site(bare)
+    site.feed(ev.ProofAsked(**site.stamp(), person="Deputy", channel="sms", by="admin"))
+    page = site.one(act.Notify).page
+    site.load(replace(bare, version="2"))
+    site.feed(ev.PageAnswered(**site.stamp(), page=page, by="Deputy", means="sms"))
+    site.load(replace(bare, version="3"))
+    assert site.proof().state is ProofState.PROVED
+    site.load(rules())
+    assert is_decent(TESTED, RULES.office, site.due())

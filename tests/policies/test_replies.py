@@ -1,11 +1,16 @@
+from dataclasses import replace
+
 import pytest
 
 from policies import actions as act
 from policies import events as ev
 from policies.actions import Answer
-from policies.events import Says
+from policies.events import Delivery, Says
+from policies.model import Timer
 from policies.pages import PageState
-from tests.policies.paging import Night
+from policies.proofs import ProofState
+from policies.rules import Contact, ProofRules, Step
+from tests.policies.paging import BAGVAGT, Night, plan
 
 
 @pytest.mark.parametrize("code", [0, 1])
@@ -116,3 +121,60 @@ def test_no_to_what_is_over_says_so() -> None:
     night.feed(ev.PageAnswered(**night.stamp(), page=page.id, by="Deputy", means="http"))
     night.replied(Says.PASS)
     assert night.one(act.ReplyTo).answer is Answer.NOTHING
+
+
+def test_ok_does_not_take_a_page_that_never_went_out() -> None:
+    """Somebody else took the first one; the second's SMS could not be sent; a late "ok" is not for the second."""
+    night = Night()
+    first = night.open("i1")
+    night.feed(ev.PageAnswered(**night.stamp(), page=first.id, by="Deputy", means="http"))
+    second = night.open("i2", "other")
+    night.carried(night.all(act.Notify)[1], Delivery.DEFERRED)
+    night.wait(3000)
+    night.replied(Says.TAKE)
+    assert night.page(second.id).is_open
+    assert night.one(act.ReplyTo).answer is Answer.TAKEN
+
+
+def test_ok_may_be_for_what_somebody_else_took_a_moment_ago() -> None:
+    """Also when the second SMS was sent: the person is asked which; ten minutes later "ok" is clear again."""
+    night = Night()
+    first = night.open("i1")
+    night.feed(ev.PageAnswered(**night.stamp(), page=first.id, by="Deputy", means="http"))
+    second = night.open("i2", "other")
+    night.carried(night.all(act.Notify)[1], Delivery.SENT)
+    night.replied(Says.TAKE)
+    assert night.page(second.id).is_open
+    assert (night.one(act.ReplyTo).answer, night.one(act.ReplyTo).codes) == (Answer.WHICH, ((2, "i2"),))
+    night.wait(601)
+    night.replied(Says.TAKE)
+    assert not night.page(second.id).is_open
+
+
+def test_a_number_that_changed_hands_keeps_its_codes() -> None:
+    """A reload gives the phone to Deputy; a late "1" of the one before takes nothing of Deputy's."""
+    night = Night()
+    first = night.open("i1")
+    night.feed(ev.PageAnswered(**night.stamp(), page=first.id, by="Deputy", means="http"))
+    heir = replace(plan(name="other"), steps=(Step((Contact("Heir", (("sms", "+4520304050"),)),), 60),))
+    rules = replace(night.policy.now, pages={**night.policy.now.pages, "other": heir})
+    night.policy = night.policy.replaced_by(rules, night.now)
+    second = night.open("i2", "other")
+    assert {t.code for t in second.told} == {2}
+    night.replied(Says.TAKE, 1)
+    assert night.page(second.id).is_open
+
+
+def test_a_late_reply_to_an_alarm_is_no_answer_to_an_old_test() -> None:
+    """The test lapsed days ago; the alarm was taken by somebody else; the late "1" is told so."""
+    night = Night()
+    people = {BAGVAGT.name: BAGVAGT}
+    night.policy = night.policy.replaced_by(replace(night.policy.now, people=people, proofs=ProofRules()), night.now)
+    night.feed(ev.ProofAsked(**night.stamp(), person="Bagvagt", channel="sms", by="admin"))
+    night.feed(ev.TimerFired(**night.stamp(), timer=Timer("proof", "Bagvagt/sms", "lapse")))
+    night.wait(7200)
+    page = night.open()
+    night.feed(ev.PageAnswered(**night.stamp(), page=page.id, by="Deputy", means="http"))
+    night.replied(Says.TAKE, 1)
+    assert night.one(act.ReplyTo).answer is Answer.TAKEN
+    assert night.state.proofs["Bagvagt/sms"].state is ProofState.UNPROVED

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -9,7 +10,7 @@ from policies import actions as act
 from policies import events as ev
 from policies.events import Delivery
 from policies.guards import CallState
-from policies.model import Member, Source
+from policies.model import Member, Source, Timer
 from policies.state import State
 from telephony.ports import Recovered
 from tests.policies.story import ANNA, WARN, Story
@@ -179,3 +180,40 @@ async def test_alarms_that_are_under_way_are_waited_for_and_nothing_else() -> No
         go_on.set()
         await out
         await s.until(lambda: s.saw(ev.Notified))
+
+
+async def test_a_timer_that_was_set_anew_while_it_waited_does_not_fire() -> None:
+    """A rung's time ends while the person passes: the next rung has its own time, and is not skipped."""
+    async with service().running() as s:
+        await paged(s)
+        page = next(iter(s.engine.state.pages.values()))
+        timer = Timer("page", page.id, "next")
+        before = len(s.pager.sent)
+        s.engine._fired.add(timer)
+        s.engine.take(ev.PagePassed(**s.engine.stamp(), page=page.id, by=page.told[0].person, means="sms"))
+        s.engine.take(ev.TimerFired(**s.engine.stamp(), timer=timer))
+        await s.until(lambda: len(s.pager.sent) > before)
+        told = len(s.pager.sent)
+        await s.settled()
+        assert len(s.pager.sent) == told
+        assert s.engine.state.pages[page.id].step == 3  # the deputy, in the first round
+
+
+async def test_a_timer_of_something_that_has_none_ends_nothing() -> None:
+    """A damaged row of the store names a handoff's timer: nothing follows, and the engine goes on."""
+    async with service().running() as s:
+        timer = Timer("handoff", "h", "over")
+        s.engine._fired.add(timer)
+        s.engine.take(ev.TimerFired(**s.engine.stamp(), timer=timer))
+        await s.until(lambda: timer not in s.engine._fired)
+        await paged(s)
+
+
+async def test_a_break_is_not_made_shorter_by_a_clock_that_went_ahead_and_came_back() -> None:
+    """Pages come earlier then, breaks keep the time that they were set for."""
+    async with service().running() as s:
+        at = s.clock.now()
+        rung, rest = Timer("page", "p", "next"), Timer("break", "b", "over")
+        s.journal.timers |= {timer: at + timedelta(minutes=90) for timer in (rung, rest)}
+        await s.engine.saving.put_back(timedelta(hours=1))
+        assert await s.engine.saving.due(at + timedelta(minutes=31), 9) == [rung]

@@ -199,6 +199,20 @@ async def test_what_needs_a_restart_is_kept_and_said(watched: Watched) -> None:
     assert text.splitlines()[(said["http.port"][2] or 0) - 1] == "port = 9999"
 
 
+async def test_a_secret_that_was_rotated_is_said_to_need_a_restart(tmp_path: Path) -> None:
+    """The file's name is the same, what it holds is not; whoever rotates it after a leak must not think it is done."""
+    text = changed(
+        SMALL, "sms.gateway", 'url = "https://sms.example/{to}/{text}"\nheaders_file = "secrets/sms-headers"'
+    )
+    async with Watched(site(tmp_path, text)).running() as watched:
+        (tmp_path / "secrets" / "sms-headers").write_text("Authorization: Bearer another\n")
+        watched.file.request()
+        settings, _ = await watched.loaded()
+        (told,) = [m for m in settings.origin.warnings if m.key == "sms.gateway.headers_file"]
+        assert "restart" in told.message
+        assert "another" not in str(told)
+
+
 async def test_a_new_code_is_in_force_once_the_pbx_knows_it(watched: Watched) -> None:
     """The PBX has the codes in its own files; a new one is taken, and said to need the PBX's files made anew."""
     watched.write(changed(SMALL, "keys.warn", 'code = "*92"'))

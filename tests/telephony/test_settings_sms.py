@@ -306,7 +306,7 @@ def test_links_stand_in_for_replies(tmp_path: Path) -> None:
     assert check(site(tmp_path, linked), no_prompt_missing) == ()
     for url in ("http://127.0.0.1:8480", "https://localhost"):
         (doubt,) = check(site(tmp_path, changed(text, "panel", f'url = "{url}"')), no_prompt_missing)
-        assert (doubt.key, doubt.severity) == ("sms", "warning")
+        assert (doubt.key, doubt.severity) == ("panel.url", "warning")
 
 
 def test_the_webhooks_networks_are_called_from(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Pages as the store has them: in order, page by page, also where several began at once; and what cannot be read."""
 
+import sqlite3
 from datetime import timedelta
 from pathlib import Path
 
@@ -67,3 +68,15 @@ async def test_a_service_without_a_store_has_none_to_show(tmp_path: Path) -> Non
         await PastPages("").one("p-0")
     with pytest.raises(BagvagtError):
         await PastPages(url_in(tmp_path)).some(Span(), most=1)
+
+
+@pytest.mark.parametrize("damage", ["body = ''", "body = '{}'", "opened_at = 'rubbish'"])
+async def test_a_damaged_page_keeps_no_other_from_being_read(tmp_path: Path, damage: str) -> None:
+    """The report counts the others; the page itself is not there."""
+    url, made = await filled(tmp_path, 0, 5)
+    with sqlite3.connect(url.removeprefix("sqlite:///")) as store:
+        store.execute(f"UPDATE entity SET {damage} WHERE id = 'p-1'")  # noqa: S608 -- this test's own words
+    store.close()
+    pages, more = read_some(url, Span())
+    assert made[0] in pages
+    assert not more

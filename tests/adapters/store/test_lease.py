@@ -20,6 +20,7 @@ from adapters.accounts import command
 from adapters.store.audit import verify
 from adapters.store.errors import StoreFencedError, StoreInUseError
 from adapters.store.journal import open_journal
+from adapters.store.lease import Process
 from adapters.store.migrate import upgrade
 from tests.adapters.store.samples import entry_of, full_entry
 
@@ -214,3 +215,42 @@ async def test_commands_work_beside_a_running_service(url: str) -> None:
         service.asks("b1")
         assert service.hears() == "committed b1"
         assert verify(url).count == 1
+
+
+@pytest.mark.parametrize("column", ["epoch", "since", "renewed_at"])
+async def test_a_damaged_lease_is_taken(url: str, path: Path, column: str) -> None:
+    """One row that nobody can read must not keep the service from starting, again and again."""
+    async with open_journal(url):
+        pass
+    with sqlite3.connect(path) as store:
+        store.execute(f"UPDATE lease SET {column} = 'rubbish'")  # noqa: S608 -- a column of this test's
+    store.close()
+    async with open_journal(url) as journal:
+        await journal.commit(full_entry("e-1"))
+
+
+def test_the_boot_may_be_told_where_proc_hides_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A unit with ProcSubset=pid: with the boot's id a killed holder is known to be dead, and not waited for."""
+    shown = Process.this().machine
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    monkeypatch.setattr(Path, "read_text", _hidden)
+    assert Process.this().machine == ""
+    monkeypatch.setenv("BAGVAGT_BOOT_ID", boot.replace("-", ""))  # as systemd's %b has it
+    assert Process.this().machine == shown != ""
+
+
+def _hidden(*_: object, **__: object) -> str:
+    raise FileNotFoundError
+
+
+async def test_a_store_whose_holder_lives_is_not_changed_by_a_later_version(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A newer one is started by mistake: it is refused before it changes what the old one must read."""
+    with Holder.of(url, _LONG_S):
+        stepped: list[str] = []
+        monkeypatch.setattr("adapters.store.journal.upgrade", stepped.append)
+        with pytest.raises(StoreInUseError):
+            async with open_journal(url):
+                pass
+        assert stepped == []
