@@ -23,6 +23,7 @@ from telephony.errors import LegGoneError, PbxRejectedError
 ALIVE_S: Final = 20
 """Seconds for which a call stays without a word from Bagvagt, after what is being said."""
 _ABOUT, _SAID, _ENDS = "BAGVAGT_PAGE", "BAGVAGT_SAID", "TIMEOUT(absolute)"
+_NOTHING_MORE: Final = "over"  # not "": to Asterisk that is no variable, and no variable is no leg
 _SAYING = ".say-"
 _EXISTS = "409"
 _REFUSED: Final = {"400": "the PBX cannot read the address", "500": "the PBX has no such endpoint, or cannot reach it"}
@@ -139,7 +140,7 @@ class PageCalls:
         media = [desk.media.uri(name, language) for name, language in words]
         await desk.ari.ask("POST", f"channels/{leg}/play/{leg}{_SAYING}{before + 1}", {"media": media})
         if is_last:
-            await self._keep(leg, _ABOUT, "")
+            await self._keep(leg, _ABOUT, _NOTHING_MORE)
 
     async def hang_up(self, leg: LegId) -> None:
         """End a call, ringing or up."""

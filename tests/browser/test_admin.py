@@ -20,6 +20,7 @@ from tests.adapters.panel.admin.test_audit import fill
 from tests.adapters.panel.admin.test_past_pages import answered
 from tests.browser.conftest import Look
 from tests.browser.test_accessible import violations
+from tests.lab.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -136,6 +137,7 @@ async def test_one_way_is_tested_now_and_an_answer_proves_it(look: Look, tmp_pat
         await page.get_by_role("button", name="Test now anna, the on-call phone").click()
         await expect(page.locator("#said")).to_have_text("The test is under way.")
         await expect(row).to_contain_text("test under way")
+        await until(lambda: d.pager.sent)  # it is decided before it is sent
         (sent,) = d.pager.sent
         assert (sent.person, sent.channel, sent.reason) == ("anna", "mqtt", "test")
         assert await violations(page) == []

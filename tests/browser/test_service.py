@@ -14,6 +14,7 @@ from playwright.async_api import Locator, Page, expect
 
 from tests.browser.conftest import Look
 from tests.browser.shift import PASSWORD, shift
+from tests.lab.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -104,7 +105,12 @@ async def test_the_wallboard_tells_of_the_call_and_not_of_the_caller(look: Look,
     async with shift(tmp_path) as s:
         s.call()
         agent = await log_in(look, s.url, "anna", "agent")
-        await agent.keyboard.press("F7")
+
+        async def is_flagged() -> bool:
+            await agent.keyboard.press("F7")  # the keys work once the page's script does
+            return bool(s.engine.state.guards)
+
+        await until(is_flagged)
         wall = await log_in(look, s.url, "kim", "wall", viewport={"width": 1920, "height": 1080})
         await expect(wall.locator(".tile")).to_contain_text("Acute")
         text = await wall.locator("main").inner_text()
